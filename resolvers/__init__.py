@@ -1,0 +1,1 @@
+"""The graph: edges, computed facts, loaders and roots."""

@@ -1,0 +1,208 @@
+"""The port: what the gateway asks of a system, and nothing else.
+
+A source offers *reads*: a batch of keys in, a bundle of canonical rows out. One payload often serves several classes
+(an ERP order is identity, planning and posting at once), so a read states its *parts*, and a hop is counted per
+(system, read), never per class. *Searches* list keys page by page and bring the same parts along.
+
+Adapters raise ``schema.errors.SourceError`` for a whole call, or put one into the bundle for a single key. They do not
+retry, cache or limit: policy is the guard's. They do not split large batches: the caller honours ``max_keys``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.base import SystemKind
+from schema.errors import SourceError
+
+Cell: TypeAlias = Any
+"""A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key."""
+Bundle: TypeAlias = dict[type, list[Cell]]
+"""Per class one cell a key, in the order of the keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The actor's effective row filter; None means no restriction. Part of every call and of every cache key."""
+
+    plants: frozenset[str] | None = None
+    parties: frozenset[str] | None = None
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One class that a read delivers: one row a key, or many."""
+
+    type: type
+    by: str = "id"
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A call for keys. Keys are canonical and distinct; ``wants`` are the classes asked for, a subset of the parts.
+
+    ``deadline`` is a ``time.monotonic()`` instant after which nobody waits for the answer.
+    """
+
+    keys: tuple[str, ...]
+    wants: frozenset[type]
+    deadline: float
+    scope: Scope = EVERYTHING
+
+
+Filter: TypeAlias = tuple[str, ...] | str | datetime
+"""Values to choose from, a text, or a lower bound in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A call for a page of a list. ``cursor`` is the source's own, as its last page gave it."""
+
+    filters: Mapping[str, Filter]
+    first: int
+    cursor: str | None
+    wants: frozenset[type]
+    deadline: float
+    scope: Scope = EVERYTHING
+
+
+@dataclass(slots=True)
+class Page:
+    """A page: the keys found, the rows that came along, and how to go on (None at the end)."""
+
+    keys: list[str]
+    bundle: Bundle
+    cursor: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A batched read. ``max_keys`` is the most the system takes in one call."""
+
+    name: str
+    parts: tuple[Part, ...]
+    fetch: Callable[[Batch], Awaitable[Bundle]]
+    max_keys: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A paged list of the first part's class. ``filters`` are those the system evaluates itself.
+
+    ``read`` names the read whose rows these are, so that what a page brought is not fetched again by key.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    fetch: Callable[[Query], Awaitable[Page]]
+    filters: frozenset[str] = frozenset()
+    max_page: int = 100
+    read: str | None = None
+
+
+class SystemConfig(BaseModel):
+    """What every ``[systems.CODE]`` table may say; adapters add their own settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: str = Field(description="Code of the system, the name of its table.")
+    adapter: str = Field(
+        description="Which adapter speaks to it: rest, tryton, or one from an installed package."
+    )
+    kind: SystemKind = Field(description="What the system is: ERP, MES, WMS, QMS, TMS, CMMS or SUPPLIER.")
+    vendor: str = Field(default="", description="Product and release, for people.")
+    plants: tuple[str, ...] = Field(default=(), description="Plants it serves; none named means all.")
+    timeout_ms: int = Field(default=2000, ge=10, description="Longest wait for one call, retries included.")
+    concurrency: int = Field(default=16, ge=1, description="Most calls at once.")
+    retries: int = Field(
+        default=2, ge=0, le=10, description="Further tries of a read that failed for a moment."
+    )
+    breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that open the circuit.")
+    breaker_seconds: float = Field(
+        default=5.0, gt=0, description="How long the circuit stays open before a probe."
+    )
+
+
+Fetcher = TypeVar("Fetcher", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    search: bool
+    parts: tuple[Part, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def batch(*parts: Part, max_keys: int = 100) -> Callable[[Fetcher], Fetcher]:
+    """Mark a method ``async (Batch) -> Bundle`` of a source as a read of these parts."""
+
+    def mark(method: Fetcher) -> Fetcher:
+        method.__dict__["__port__"] = _Mark(False, parts, {"max_keys": max_keys})
+        return method
+
+    return mark
+
+
+def search(
+    *parts: Part, filters: Sequence[str] = (), max_page: int = 100, read: str | None = None
+) -> Callable[[Fetcher], Fetcher]:
+    """Mark a method ``async (Query) -> Page`` of a source as a list of the first part's class."""
+
+    def mark(method: Fetcher) -> Fetcher:
+        options = {"filters": frozenset(filters), "max_page": max_page, "read": read}
+        method.__dict__["__port__"] = _Mark(True, parts, options)
+        return method
+
+    return mark
+
+
+class Source(ABC):
+    """A connected system. Subclasses set ``Config`` and mark their methods, or override ``reads`` and ``searches``."""
+
+    Config: ClassVar[type[SystemConfig]] = SystemConfig
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.code: str = config.code
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Get ready for calls; must not fail because the system is down."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back connections."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Ask the system something cheap; raise SourceError when it does not answer as it should."""
+
+    def reads(self) -> Sequence[Read]:
+        """The batched reads it offers."""
+        return [Read(name, m.parts, fetch, **m.options) for name, m, fetch in self._marked() if not m.search]
+
+    def searches(self) -> Sequence[Search]:
+        """The lists it offers."""
+        return [Search(name, m.parts, fetch, **m.options) for name, m, fetch in self._marked() if m.search]
+
+    def _marked(self) -> list[tuple[str, _Mark, Callable[..., Awaitable[Any]]]]:
+        found = []
+        for name in dir(type(self)):
+            mark = getattr(getattr(type(self), name), "__port__", None)
+            if isinstance(mark, _Mark):
+                found.append((name, mark, getattr(self, name)))
+        return found
+
+
+def failed(error: SourceError, batch: Batch) -> Bundle:
+    """A bundle in which every wanted cell is this error."""
+    return {wanted: [error] * len(batch.keys) for wanted in batch.wants}
