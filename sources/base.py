@@ -206,3 +206,27 @@ class Source(ABC):
 def failed(error: SourceError, batch: Batch) -> Bundle:
     """A bundle in which every wanted cell is this error."""
     return {wanted: [error] * len(batch.keys) for wanted in batch.wants}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A part that one system delivers through one read; ``call`` is the read with all policy around it."""
+
+    system: str
+    read: Read
+    part: Part
+    call: Callable[[Batch], Awaitable[Bundle]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lister:
+    """A list of one system; ``call`` is the search with all policy around it."""
+
+    system: str
+    search: Search
+    call: Callable[[Query], Awaitable[Page]]
+
+
+Providers: TypeAlias = tuple[tuple[Provider, ...], ...]
+"""Providers to ask together, tier after tier of precedence."""
+Listers: TypeAlias = tuple[tuple[Lister, ...], ...]
