@@ -1,0 +1,193 @@
+"""The engine behind the endpoint: one schema, documents prepared once, errors masked.
+
+A request becomes an answer in five steps: find the document (text, or hash of one seen before), choose the
+operation, check that the method may run it, make its context, execute. Whatever stops it before execution is a
+request error: no ``data``, at least one coded error.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from http import HTTPStatus
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    assert_valid_schema,
+    execute,
+)
+from starlette.requests import Request
+
+from gateway.documents import Document, DocumentInvalid, Documents, hash_of
+from gateway.http import Answer, GraphQLRequest, while_connected
+from gateway.limits import DocumentLimits
+from gateway.masking import error_entry, present_all
+from gateway.telemetry import request_facts
+from schema.errors import CrossdockError, RequestError
+
+MakeContext = Callable[[Request], object]
+"""Gives the context of one operation: a value, or an async context manager that opens and closes it."""
+
+MAX_COERCION_ERRORS = 10
+
+
+class CannotRun(RequestError):
+    """The request names no operation that may run this way."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.status = status
+
+
+class SchemaEngine:
+    """Runs queries and mutations of one schema.
+
+    ``make_context`` is called once per operation; ``limits`` bound documents before they run; with ``debug``
+    an unexpected exception's type and text are shown to the client (for development only).
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        make_context: MakeContext,
+        limits: DocumentLimits | None = None,
+        *,
+        debug: bool = False,
+    ) -> None:
+        assert_valid_schema(schema)
+        self.schema = schema
+        self.make_context = make_context
+        self.documents = Documents(schema, limits or DocumentLimits())
+        self.debug = debug
+
+    async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
+        """Answers one request; raises ClientGone if the client leaves while a query runs."""
+        facts = request_facts(http.scope)
+        try:
+            document = self._document(request)
+            operation = choose_operation(document, request.operation_name)
+            facts.operation = operation.name.value if operation.name else None
+            facts.kind = operation.operation.value
+            _check_transport(operation, request.method)
+        except DocumentInvalid as invalid:
+            return _refused(present_all(invalid.errors, invalid.code, facts.request_id))
+        except CannotRun as cannot:
+            allow = {"Allow": "POST"} if cannot.status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+            return _refused([_entry(cannot)], cannot.status, allow)
+        except CrossdockError as error:
+            return _refused([_entry(error)])
+        return await self._run(document, operation, request, http)
+
+    def _document(self, request: GraphQLRequest) -> Document:
+        """The document, by its text or, for persisted-query clients, by the hash of one seen before."""
+        wanted = _persisted_hash(request.extensions)
+        if request.query is None:
+            found = self.documents.by_hash(wanted or "")
+            if found is None:
+                hint = "Send the query's text together with its hash."
+                raise CannotRun("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound", hint)
+            return found
+        if wanted is not None and wanted != hash_of(request.query):
+            message = "extensions.persistedQuery.sha256Hash is not the SHA-256 of the query."
+            raise CannotRun("PERSISTED_QUERY_HASH_MISMATCH", message)
+        return self.documents.prepare(request.query)
+
+    async def _run(
+        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+    ) -> Answer:
+        work = self._executed(document, operation, request, http)
+        try:
+            # A query stops when its reader leaves; a mutation that has begun is carried through.
+            is_query = operation.operation is OperationType.QUERY
+            result = await (while_connected(http, work) if is_query else work)
+        except CrossdockError as error:
+            return _refused([_entry(error)])
+        return self._answer(result, request_facts(http.scope).request_id)
+
+    async def _executed(
+        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+    ) -> ExecutionResult:
+        made = self.make_context(http)
+        scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
+        async with scope as context:
+            running = execute(
+                self.schema,
+                document.ast,
+                context_value=context,
+                variable_values=request.variables,
+                operation_name=operation.name.value if operation.name else None,
+                max_coercion_errors=MAX_COERCION_ERRORS,
+                hide_suggestions=not self.documents.limits.introspection,
+            )
+            return await running if isawaitable(running) else running
+
+    def _answer(self, result: ExecutionResult, request_id: str) -> Answer:
+        errors = result.errors or []
+        # graphql-core reports variables it cannot coerce without a path: nothing has been executed then.
+        request_error = result.data is None and bool(errors) and all(error.path is None for error in errors)
+        shown = present_all(errors, "BAD_USER_INPUT", request_id)
+        if self.debug:
+            for entry, error in zip(shown, errors, strict=False):
+                if error.original_error is not None:
+                    entry["extensions"]["debug"] = repr(error.original_error)[:500]
+        if request_error:
+            return _refused(shown)
+        body: dict[str, Any] = {"errors": shown} if shown else {}
+        body["data"] = result.data
+        if result.extensions:
+            body["extensions"] = result.extensions
+        return Answer(body)
+
+
+def choose_operation(document: Document, name: str | None) -> OperationDefinitionNode:
+    """The operation to run; several need a name, and a name must be one of them. Raises CannotRun."""
+    operations = document.operations
+    known = ", ".join(o.name.value[:40] for o in operations[:5] if o.name) or "none with a name"
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
+        if not operations:
+            raise CannotRun("OPERATION_NOT_FOUND", "The document has no operation.", "Write 'query { ... }'.")
+        message = f"The document has {len(operations)} operations; operationName must say which to run."
+        raise CannotRun("OPERATION_NAME_REQUIRED", message, f"Known: {known}.")
+    for operation in operations:
+        if operation.name and operation.name.value == name:
+            return operation
+    raise CannotRun(
+        "OPERATION_NOT_FOUND", f"The document has no operation {name[:60]!r}.", f"Known: {known}."
+    )
+
+
+def _check_transport(operation: OperationDefinitionNode, method: str) -> None:
+    if operation.operation is OperationType.SUBSCRIPTION:
+        message = "A subscription needs a stream; this answer would be a single one."
+        raise CannotRun(
+            "SUBSCRIPTION_NEEDS_STREAM", message, "Ask for it as a query to read the present state."
+        )
+    if operation.operation is OperationType.MUTATION and method != "POST":
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        raise CannotRun("METHOD_NOT_ALLOWED", "A mutation may only be sent by POST.", "Use POST.", status)
+
+
+def _persisted_hash(extensions: dict[str, Any]) -> str | None:
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return None
+    found = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(found, str):
+        raise CannotRun("BAD_USER_INPUT", "extensions.persistedQuery must have a string 'sha256Hash'.")
+    return found.lower()
+
+
+def _entry(error: CrossdockError) -> dict[str, Any]:
+    return error_entry(str(error), error.code, hint=error.hint)
+
+
+def _refused(
+    errors: list[dict[str, Any]], status: int | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    return Answer({"errors": errors}, True, status, headers or {})

@@ -1,0 +1,78 @@
+"""What a client is told about an error: a short message, a stable code, and nothing of our insides.
+
+Errors raised on purpose (CrossdockError) are shown with their code and hint; errors of graphql-core about the
+client's own document are shown, cut short; everything else is "Internal error" with the request id, and the
+traceback goes to the log, once.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from schema.errors import CrossdockError
+
+INTERNAL = "INTERNAL_SERVER_ERROR"
+MAX_MESSAGE = 300
+MAX_ERRORS = 100
+_LITERAL = re.compile(r"'[^'\n]{80,}'|\"[^\"\n]{80,}\"|[^\s'\"]{80,}")
+
+log = structlog.get_logger("crossdock.graphql")
+
+
+def shorten(message: str) -> str:
+    """The message with long literals and then itself cut short."""
+    message = _LITERAL.sub(lambda m: m[0][:40] + "..." + m[0][-8:], message[:20_000])
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 3] + "..."
+
+
+def error_entry(message: str, code: str, *, hint: str | None = None, **more: object) -> dict[str, Any]:
+    """One member of ``errors`` with its code under ``extensions``."""
+    extensions: dict[str, Any] = {"code": code, **({"hint": hint} if hint else {}), **more}
+    return {"message": shorten(message), "extensions": extensions}
+
+
+def present(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
+    """One error as the client sees it; ``code`` is for errors graphql-core makes about the request itself."""
+    cause = _cause(error)
+    if isinstance(cause, CrossdockError):
+        entry = error_entry(str(cause), cause.code, hint=cause.hint)
+    elif cause is None:
+        entry = error_entry(error.message, _own_code(error) or code)
+    else:
+        log.error("unexpected error in a resolver", path=_dotted(error.path), exc_info=cause)
+        entry = internal_error(request_id)
+    if error.locations:
+        entry["locations"] = [location.formatted for location in error.locations[:5]]
+    if error.path:
+        entry["path"] = error.path
+    return entry
+
+
+def present_all(errors: Iterable[GraphQLError], code: str, request_id: str) -> list[dict[str, Any]]:
+    """Errors as the client sees them, at most a hundred."""
+    return [present(error, code, request_id) for error, _ in zip(errors, range(MAX_ERRORS), strict=False)]
+
+
+def internal_error(request_id: str) -> dict[str, Any]:
+    """What is said about a fault of ours; the request id finds it in the log."""
+    return error_entry("Internal error", INTERNAL, requestId=request_id)
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """The exception that is not graphql-core's own, or None where the error speaks of the document."""
+    cause: BaseException | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _own_code(error: GraphQLError) -> str | None:
+    code = (error.extensions or {}).get("code")
+    return code if isinstance(code, str) else None
+
+
+def _dotted(path: Iterable[str | int] | None) -> str:
+    return ".".join(str(step) for step in path or ())

@@ -1,0 +1,139 @@
+"""uvicorn, with the patience it lacks by itself.
+
+Stock uvicorn waits for ever for the rest of a half-sent head and lets it grow without bound. GuardedProtocol gives
+each request a fixed time for its head and a bound on its size; bodies are timed where they are read
+(``gateway.request``), idle keep-alive connections by uvicorn itself.
+"""
+
+import asyncio
+from typing import ClassVar, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn._types import ASGIApplication
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+STARTUP_FAILED = 3
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with a time limit (seconds) and a size limit (bytes) for each request's head.
+
+    Set other limits by subclassing; the class is named in the server's configuration, so that workers find it.
+    """
+
+    head_seconds: ClassVar[float] = 10.0
+    head_bytes: ClassVar[int] = 64 * 1024
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Starts the clock: a connection that says nothing is as idle as one that stops half-way."""
+        super().connection_made(transport)
+        self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the clock."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what belongs to an unfinished head, and ends a connection whose head does not end."""
+        self._head_size += len(data) if self._in_head else 0
+        super().data_received(data)
+        if self._in_head and self._head_size > self.head_bytes and not self.transport.is_closing():
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """A new request: its head gets its own time."""
+        self._in_head = True
+        if self._head_timer is None:
+            self._arm()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: from here the body's own limits hold."""
+        self._in_head, self._head_size = False, 0
+        self._disarm()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """What follows on this connection is the next head."""
+        super().on_message_complete()
+        self._in_head = True
+
+    def _arm(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_seconds, self._head_late)
+
+    def _disarm(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An earlier pipelined request is still being answered, with reading paused: not the client's fault.
+            self._arm()
+            return
+        self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        self.transport.close()
+
+
+def server_config(
+    app: ASGIApp | str,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    workers: int = 1,
+    protocol: type[GuardedProtocol] = GuardedProtocol,
+    graceful_seconds: int = 10,
+) -> uvicorn.Config:
+    """Uvicorn's settings for this gateway: uvloop, no banner, our own access log.
+
+    With more than one worker ``app`` must be an import string ("module:attribute"), as each worker imports it.
+    """
+    return uvicorn.Config(
+        app if isinstance(app, str) else cast("ASGIApplication", app),
+        host=host,
+        port=port,
+        workers=workers,
+        http=protocol,
+        ws="websockets-sansio",
+        loop="uvloop",
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=graceful_seconds,
+    )
+
+
+def run(
+    app: ASGIApp | str,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    workers: int = 1,
+    graceful_seconds: int = 10,
+) -> None:
+    """Serves until SIGINT or SIGTERM; raises SystemExit(3) if the server could not start."""
+    config = server_config(app, host, port, workers=workers, graceful_seconds=graceful_seconds)
+    server = uvicorn.Server(config)
+    try:
+        if config.workers > 1:
+            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            return
+        server.run()
+    except KeyboardInterrupt:
+        # uvicorn has shut down in order and raises the signal again for its caller; the caller is us.
+        return
+    if not server.started:
+        raise SystemExit(STARTUP_FAILED)
