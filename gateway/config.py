@@ -1,0 +1,290 @@
+"""The settings: one table of name, default and help. A TOML file, then the environment, then options of the command.
+
+The environment overrides the file: ``CROSSDOCK_PORT=8080``, or with a double underscore into a table:
+``CROSSDOCK_LIMITS__MAX_DEPTH=12``, ``CROSSDOCK_SYSTEMS__SAP_PRD__BASE_URL=https://…``. Names match in any case; a value
+that starts with ``[`` or ``{`` is read as JSON. Nothing unknown is accepted, in either place.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from gateway.environment import overlay
+from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
+from gateway.tomlfile import KeyPath, TomlFile, read_toml
+from schema.base import KEYS, NODES
+from sources import ADAPTERS
+from sources.base import Source, SystemConfig
+from sources.catalog import MERGED, OWNERS
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+NO_FILE = TomlFile("(no configuration file)", {})
+ENTRY_POINTS = "crossdock.adapters"
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no time zone of the IANA database; {did_you_mean(name, available_timezones())}")
+    return name
+
+
+class Table(BaseModel):
+    """A table of settings: nothing unknown, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(Table):
+    """What one request may cost before anything is asked of a system."""
+
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest request body, in bytes.")
+    body_timeout_ms: int = Field(default=10_000, ge=100, description="Longest wait for a request body.")
+    max_length: int = Field(default=131_072, ge=256, description="Longest GraphQL document, in characters.")
+    max_tokens: int = Field(default=8_000, ge=50, description="Most tokens of a document.")
+    max_depth: int = Field(default=20, ge=3, description="Most levels of fields.")
+    max_fields: int = Field(default=3_000, ge=10, description="Most fields, fragments expanded.")
+    max_aliases: int = Field(default=300, ge=0, description="Most aliases, fragments expanded.")
+    max_root_fields: int = Field(default=50, ge=1, description="Most fields at the root.")
+    max_page: int = Field(
+        default=200, ge=1, le=10_000, description="Largest `first` or `last` of a connection."
+    )
+    max_ids: int = Field(default=100, ge=1, le=10_000, description="Most ids of one `nodes`.")
+
+
+class PlantSettings(Table):
+    """A manufacturing site."""
+
+    name: str = Field(description="Name, for people.")
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
+        description="IANA time zone, such as Europe/Berlin; it decides the calendar day of every posting."
+    )
+    gln: str | None = Field(default=None, pattern=r"^\d{13}$", description="GS1 Global Location Number.")
+
+
+class Settings(Table):
+    """Everything the gateway can be told."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen at.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen at; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer requests.")
+    auth: Literal["none", "upstream"] = Field(
+        default="none",
+        description="Who asks. `none`: nobody is asked, so only this machine may reach the gateway (`host` must be a "
+        "loopback address). `upstream`: something in front of the gateway decides who reaches it.",
+    )
+    introspection: bool = Field(default=True, description="Whether the schema may be asked for.")
+    graphiql: bool = Field(default=True, description="Whether a browser gets a page to write queries on.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="How to log; `auto` is `console` on a terminal, else `json`."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What to log."
+    )
+    deadline_ms: int = Field(default=5000, ge=50, le=300_000, description="Longest time for one answer.")
+    shutdown_ms: int = Field(
+        default=10_000,
+        ge=0,
+        le=300_000,
+        description="How long answers under way may take after a stop signal.",
+    )
+    limits: Limits = Field(default=Limits(), description="What one request may cost.")
+    plants: dict[str, PlantSettings] = Field(default={}, description="The plants, by code.")
+    systems: dict[str, SerializeAsAny[SystemConfig]] = Field(default={}, description="The systems, by code.")
+    ownership: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Type → codes of the systems that own it, the most trusted first."
+    )
+    aliases: dict[str, str] = Field(
+        default={}, description='Stable names given to partners → id, such as po1 = "po:1710/1000040".'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Origins:
+    """Where each setting was written: the environment, else the file."""
+
+    file: TomlFile
+    variables: Mapping[KeyPath, str]
+
+    def where(self, path: KeyPath) -> str:
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.variables:
+                return f"environment variable {self.variables[path[:length]]}"
+        return self.file.where(path)
+
+
+def load_settings(
+    file: Path | TomlFile | None,
+    environ: Mapping[str, str] = os.environ,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> Settings:
+    """The settings of a file, the environment and the command's options (None means not given).
+
+    Raises SettingsError with every problem found, each naming the setting, its value, the mend and the file and line.
+    """
+    toml = read_toml(file) if isinstance(file, Path) else (file or NO_FILE)
+    data, variables = overlay(toml.data, environ, tuple(Settings.model_fields))
+    for name, value in options.items():
+        if value is not None:
+            data[name], variables[name,] = value, f"(option --{name.replace('_', '-')})"
+    origins = _Origins(toml, variables)
+    systems, problems = _systems(data.get("systems"), origins)
+    try:
+        settings = Settings.model_validate(data if systems is None else {**data, "systems": systems})
+    except ValidationError as error:
+        problems += problems_of(error, Settings, data, origins.where)
+        raise SettingsError(problems) from error
+    if not problems:
+        problems += _cross_checks(settings, origins)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def adapter_class(name: str) -> type[Source]:
+    """The adapter of that name, of this program or of an installed package.
+
+    Raises LookupError for an unknown name and ImportError, as it happened, for one that cannot be loaded.
+    """
+    target = ADAPTERS.get(name)
+    if target is None:
+        installed = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+        if name not in installed:
+            raise LookupError(did_you_mean(name, [*ADAPTERS, *installed]))
+        target = installed[name]
+    module, _, attribute = target.partition(":")
+    found: type[Source] = getattr(import_module(module), attribute)
+    return found
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """What an operator should know about these settings at every start, one sentence each."""
+    said = []
+    if settings.auth == "none":
+        said.append('auth = "none": whoever reaches this machine\'s loopback address may ask for everything.')
+    else:
+        said.append(
+            f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
+        )
+    if not settings.systems:
+        said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
+    return said
+
+
+def _systems(tables: Any, origins: _Origins) -> tuple[dict[str, SystemConfig] | None, list[Problem]]:
+    """Each [systems.CODE] table by the adapter it names; None if there is no table of tables at all."""
+    if not isinstance(tables, dict):
+        return None, []
+    systems: dict[str, SystemConfig] = {}
+    problems: list[Problem] = []
+    for code, table in tables.items():
+        try:
+            systems[code] = _system(code, table, origins)
+        except SettingsError as error:
+            problems += error.problems
+    return systems, problems
+
+
+def _system(code: str, table: Any, origins: _Origins) -> SystemConfig:
+    path: KeyPath = ("systems", code)
+
+    def problem(key: str | None, value: Any, text: str, mend: str) -> SettingsError:
+        at = (*path, key) if key else path
+        return SettingsError([Problem(origins.where(at), at, value, text, mend)])
+
+    if not isinstance(table, dict):
+        raise problem(None, table, "is not a table", f"Write a table [systems.{code}].")
+    if "code" in table:
+        raise problem("code", table["code"], "is not set by hand", "Remove it: the table's name is the code.")
+    name = table.get("adapter")
+    if not isinstance(name, str):
+        raise problem("adapter", name, "is missing", f"Name one of {', '.join(ADAPTERS)}.")
+    try:
+        config = adapter_class(name).Config
+    except LookupError as error:
+        raise problem("adapter", name, "is no adapter", f"{error.args[0]}.") from error
+    except ImportError as error:
+        raise problem(
+            "adapter", name, f"cannot be loaded: {error}", "Install the package it comes from."
+        ) from error
+    try:
+        return config.model_validate({**table, "code": code})
+    except ValidationError as error:
+        raise SettingsError(problems_of(error, config, table, origins.where, path)) from error
+
+
+def _cross_checks(settings: Settings, origins: _Origins) -> list[Problem]:
+    """What no single setting can know."""
+    found = [
+        *_unsafe(settings),
+        *_unknown_plants(settings),
+        *_unknown_owners(settings),
+        *_bad_aliases(settings),
+    ]
+    return [Problem(origins.where(path), path, value, text, mend) for path, value, text, mend in found]
+
+
+_Finding = tuple[KeyPath, Any, str, str]
+
+
+def _unsafe(settings: Settings) -> list[_Finding]:
+    if settings.auth != "none" or settings.host in LOOPBACK:
+        return []
+    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
+    return [
+        (("host",), settings.host, 'opens the gateway to the network, while auth = "none" asks nobody', mend)
+    ]
+
+
+def _unknown_plants(settings: Settings) -> list[_Finding]:
+    return [
+        (
+            ("systems", code, "plants"),
+            plant,
+            "is no plant",
+            f"Add [plants.{plant}]; {did_you_mean(plant, settings.plants)}.",
+        )
+        for code, system in settings.systems.items()
+        for plant in system.plants
+        if plant not in settings.plants
+    ]
+
+
+def _unknown_owners(settings: Settings) -> list[_Finding]:
+    types = {cls.__name__ for cls in (*KEYS, *OWNERS, *MERGED)}
+    found: list[_Finding] = []
+    for name, codes in settings.ownership.items():
+        if name not in types:
+            found.append((("ownership", name), name, "is no type", f"{did_you_mean(name, types)}."))
+        found += [
+            (
+                ("ownership", name),
+                code,
+                "is no system",
+                f"Add [systems.{code}]; {did_you_mean(code, settings.systems)}.",
+            )
+            for code in codes
+            if code not in settings.systems
+        ]
+    return found
+
+
+def _bad_aliases(settings: Settings) -> list[_Finding]:
+    found: list[_Finding] = []
+    for alias, target in settings.aliases.items():
+        prefix, colon, key = target.partition(":")
+        if not (colon and key and prefix in NODES):
+            mend = f'Write an id such as "po:1710/1000040"; {did_you_mean(prefix, NODES)}.'
+            found.append((("aliases", alias), target, "is no id", mend))
+        if ":" in alias:
+            found.append(
+                (("aliases", alias), alias, "cannot be told from an id", "Choose a name without a colon.")
+            )
+    return found
