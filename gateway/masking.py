@@ -38,9 +38,13 @@ def present(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
     """One error as the client sees it; ``code`` is for errors graphql-core makes about the request itself."""
     cause = _cause(error)
     if isinstance(cause, CrossdockError):
-        entry = error_entry(str(cause), cause.code, hint=cause.hint)
+        # Before execution graphql-core's text also names the variable or argument; later the path says where.
+        entry = error_entry(str(cause) if error.path else error.message, cause.code, hint=cause.hint)
     elif cause is None:
         entry = error_entry(error.message, _own_code(error) or code)
+    elif error.path is None and isinstance(cause, ValueError | TypeError | ArithmeticError):
+        # A scalar could not read the client's value: the client's mistake, told without the exception's words.
+        entry = error_entry(error.message.replace(str(cause), "").rstrip("; :"), code)
     else:
         log.error("unexpected error in a resolver", path=_dotted(error.path), exc_info=cause)
         entry = internal_error(request_id)

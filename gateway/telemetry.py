@@ -126,6 +126,8 @@ def configure_logging(
 
 def _rendering(style: Literal["json", "console"], target: TextIO) -> list[structlog.typing.Processor]:
     if style == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without locals: they hold credentials and payloads.
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=plain)]
