@@ -33,6 +33,7 @@ class DocumentLimits:
     max_fields: int = 3_000
     max_aliases: int = 300
     max_root_fields: int = 50
+    max_fragments: int = 250
     max_overlaps: int = 30_000
     introspection: bool = True
 
@@ -72,6 +73,8 @@ def check_document(document: DocumentNode, limits: DocumentLimits) -> None:
     """Raises DocumentRefused unless every operation, and all of them together, are within the limits."""
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     fragments = _fragments(document)
+    # Validation compares every fragment spread at one place with every other.
+    _at_most(len(fragments), limits.max_fragments, "TOO_MANY_FRAGMENTS", "fragments")
     measures = measure_fragments(fragments)
     sizes = [_expand(_own(operation.selection_set), measures) for operation in operations]
     for size in sizes:
