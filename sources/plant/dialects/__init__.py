@@ -1,0 +1,1 @@
+"""One module per simulated system: the part of the world it owns, in its own words."""

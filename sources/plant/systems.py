@@ -1,0 +1,20 @@
+"""The simulated systems by code: how the demo and the tests start them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sources.plant.asgi import App
+from sources.plant.dialects import mes_kas, qms, sap, tms, wms
+from sources.plant.knobs import Knobs
+from sources.plant.world.world import World
+
+Factory = Callable[[World, Knobs], App]
+
+SYSTEMS: dict[str, Factory] = {
+    "SAP_PRD": sap.make_app,
+    "MES_KAS": mes_kas.make_app,
+    "WMS_CEN": wms.make_app,
+    "QMS_LAB": qms.make_app,
+    "TMS_ONE": tms.make_app,
+}
