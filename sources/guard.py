@@ -8,11 +8,10 @@ of the promised shape or a ``SourceError``, whatever the adapter did.
   ``timeout_ms``: a client in a hurry must not cut off the system for everyone.
 - A slot is held while an attempt runs, not while it waits for the next.
 - After "too many requests" with a time, nothing is sent until it is over.
-- An outage is one line when the circuit opens and one when the system answers again; a refusal one line per read.
+- What is said in the log, and how often, is the record's.
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,6 @@ from schema.base import CircuitState
 from schema.errors import (
     MappingError,
     SourceError,
-    SourceForbidden,
     SourceThrottled,
     SourceTimeout,
     SourceUnavailable,
@@ -32,10 +30,9 @@ from schema.errors import (
 from sources import breaker, shape
 from sources.base import Batch, Bundle, Page, Query, Read, Search, SystemConfig
 from sources.breaker import Permit
+from sources.record import Record
 
 T = TypeVar("T")
-
-log = logging.getLogger("crossdock.sources")
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 1.0
@@ -68,16 +65,12 @@ class Guard:
     ) -> None:
         self.config = config
         self.code = config.code
-        self._clock, self._sleep, self._rng, self._now = clock, sleep, rng, now
+        self._clock, self._sleep, self._rng = clock, sleep, rng
         self._timeout = config.timeout_ms / 1000
         self._slots = asyncio.Semaphore(config.concurrency)
         self._circuit = breaker.CLOSED
         self._throttled_until = 0.0
-        self._down_since: float | None = None
-        self._noted: set[tuple[str, str]] = set()
-        self._last_contact_at: datetime | None = None
-        self._last_good_at: datetime | None = None
-        self._since: datetime | None = None
+        self._record = Record(config.code, now)
 
     async def read(self, read: Read, batch: Batch) -> Bundle:
         """Fetch the rows of some keys. No keys, no call. Raises ``SourceError``."""
@@ -103,12 +96,13 @@ class Guard:
 
     def health(self) -> Health:
         """How the system looks from here, without asking it."""
+        circuit, record = self._circuit.state, self._record
         return Health(
-            healthy=self._circuit.state is CircuitState.CLOSED and self._since is None,
-            circuit=self._circuit.state,
-            last_contact_at=self._last_contact_at,
-            last_good_at=self._last_good_at,
-            since=self._since,
+            healthy=circuit is CircuitState.CLOSED and record.since is None,
+            circuit=circuit,
+            last_contact_at=record.last_contact_at,
+            last_good_at=record.last_good_at,
+            since=record.since,
         )
 
     async def _call(self, name: str, deadline: float, fetch: Callable[[float], Awaitable[T]]) -> T:
@@ -162,7 +156,8 @@ class Guard:
         except BaseException:
             self._circuit = breaker.abandoned(self._circuit, permit, self._clock())
             raise
-        self._good(name, permit)
+        self._answered(permit)
+        self._record.good(name, sound=self._circuit.state is CircuitState.CLOSED)
         return result
 
     async def _bounded(self, name: str, limit: float, fetch: Callable[[float], Awaitable[T]]) -> T:
@@ -189,65 +184,36 @@ class Guard:
             raise self._unexpected(name, error) from error
 
     def _learn(self, name: str, error: SourceError, permit: Permit, began: float, limit: float) -> None:
+        """What a failed attempt tells about the system."""
         now = self._clock()
-        if isinstance(error, _Unexpected):
+        hurried = isinstance(error, SourceTimeout) and limit - began < self._timeout / 2
+        if hurried or isinstance(error, _Unexpected):
             self._circuit = breaker.abandoned(self._circuit, permit, now)
-            return
-        if isinstance(error, SourceUnavailable | SourceTimeout):
-            if isinstance(error, SourceTimeout) and limit - began < self._timeout / 2:
-                self._circuit = breaker.abandoned(self._circuit, permit, now)
-                return
-            self._since = self._since or self._now()
-            before = self._circuit.state
-            if began >= self._circuit.closed_at:
-                rule = (self.config.breaker_failures, self.config.breaker_seconds)
-                self._circuit = breaker.failed(self._circuit, permit, now, *rule)
-            if before is CircuitState.CLOSED and self._circuit.state is CircuitState.OPEN:
-                self._down(now, error)
-            return
-        self._contact(permit)
-        if isinstance(error, SourceThrottled):
-            self._since = self._since or self._now()
+        elif isinstance(error, SourceUnavailable | SourceTimeout):
+            self._unanswered(error, permit, began)
+        elif isinstance(error, SourceThrottled):
+            self._answered(permit)
+            self._record.trouble()
             self._throttled_until = max(self._throttled_until, now + (error.retry_after or 0.0))
         else:
-            self._refused(name, error)
+            self._answered(permit)
+            self._record.refused(name, error)
 
-    def _good(self, name: str, permit: Permit) -> None:
-        self._contact(permit)
-        if self._circuit.state is CircuitState.CLOSED:
-            self._since = None
-        self._last_good_at = self._last_contact_at
-        if (name, SourceForbidden.code) in self._noted:
-            self._noted.discard((name, SourceForbidden.code))
-            log.info("%s grants %s again", self.code, name, extra={"system": self.code, "read": name})
+    def _unanswered(self, error: SourceError, permit: Permit, began: float) -> None:
+        self._record.trouble()
+        if began < self._circuit.closed_at:
+            return
+        before = self._circuit.state
+        rule = (self.config.breaker_failures, self.config.breaker_seconds)
+        self._circuit = breaker.failed(self._circuit, permit, self._clock(), *rule)
+        if before is CircuitState.CLOSED and self._circuit.state is CircuitState.OPEN:
+            self._record.down(error)
 
-    def _contact(self, permit: Permit) -> None:
-        """The system answered."""
-        self._last_contact_at = self._now()
+    def _answered(self, permit: Permit) -> None:
+        self._record.contact()
         self._circuit = breaker.answered(self._circuit, permit, self._clock())
-        if self._down_since is not None and self._circuit.state is CircuitState.CLOSED:
-            seconds = round(self._clock() - self._down_since, 1)
-            self._down_since = None
-            log.warning("%s is up again after %s s", self.code, seconds, extra={"system": self.code})
-
-    def _down(self, now: float, error: SourceError) -> None:
-        if self._down_since is None:
-            self._down_since = now
-            extra = {"system": self.code, "outcome": error.outcome.value}
-            log.warning("%s is down: %s", self.code, error, extra=extra)
-
-    def _refused(self, name: str, error: SourceError) -> None:
-        if isinstance(error, SourceForbidden):
-            self._since = self._since or self._now()
-        if self._first((name, error.code)):
-            extra = {"system": self.code, "read": name, "outcome": error.outcome.value}
-            log.warning("%s does not give %s: %s", self.code, name, error, extra=extra)
-
-    def _first(self, note: tuple[str, str]) -> bool:
-        if note in self._noted:
-            return False
-        self._noted.add(note)
-        return True
+        if self._circuit.state is CircuitState.CLOSED:
+            self._record.up()
 
     def _fail_fast(self) -> None:
         """Raise when it is known that asking would be in vain."""
@@ -260,7 +226,7 @@ class Guard:
             )
         if not breaker.allows(self._circuit, now):
             left = max(0.0, self._circuit.reopens_at - now)
-            since = f" since {self._since:%H:%M:%S} UTC" if self._since else ""
+            since = f" since {self._record.since:%H:%M:%S} UTC" if self._record.since else ""
             when = (
                 f"it is asked again in {left:.1f} s"
                 if left
@@ -290,9 +256,7 @@ class Guard:
             known = error.subgroup(SourceError)
             if known is not None:
                 return _leaf(known)
-        if self._first((name, type(error).__qualname__)):
-            extra = {"system": self.code, "read": name}
-            log.error("%s: %s failed unexpectedly", self.code, name, extra=extra, exc_info=error)
+        self._record.mistake(name, error)
         return _Unexpected(f"{self.code}: {name} failed unexpectedly", hint="see the log of the gateway")
 
 
