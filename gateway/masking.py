@@ -7,6 +7,7 @@ traceback goes to the log, once.
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -40,14 +41,12 @@ def present(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
     if isinstance(cause, CrossdockError):
         # Before execution graphql-core's text also names the variable or argument; later the path says where.
         entry = error_entry(str(cause) if error.path else error.message, cause.code, hint=cause.hint)
-    elif cause is None:
-        entry = error_entry(error.message, _own_code(error) or code)
-    elif error.path is None and isinstance(cause, ValueError | TypeError | ArithmeticError):
-        # A scalar could not read the client's value: the client's mistake, told without the exception's words.
-        entry = error_entry(error.message.replace(str(cause), "").rstrip("; :"), code)
-    else:
-        log.error("unexpected error in a resolver", path=_dotted(error.path), exc_info=cause)
+    elif is_fault(error):
         entry = internal_error(request_id)
+    else:
+        # Where a scalar could not read the client's value, the exception's own words stay with us.
+        message = error.message.replace(str(cause), "").rstrip("; :") if cause else error.message
+        entry = error_entry(message, _own_code(error) or code)
     if error.locations:
         entry["locations"] = [location.formatted for location in error.locations[:5]]
     if error.path:
@@ -56,8 +55,33 @@ def present(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
 
 
 def present_all(errors: Iterable[GraphQLError], code: str, request_id: str) -> list[dict[str, Any]]:
-    """Errors as the client sees them, at most a hundred."""
-    return [present(error, code, request_id) for error, _ in zip(errors, range(MAX_ERRORS), strict=False)]
+    """Errors as the client sees them, at most a hundred; each kind of fault of ours is logged once."""
+    logged: set[tuple[type[BaseException], str]] = set()
+    shown = []
+    for error in islice(errors, MAX_ERRORS):
+        shown.append(present(error, code, request_id))
+        cause = _cause(error) or error
+        where = ".".join(step for step in error.path or () if isinstance(step, str))
+        if is_fault(error) and (type(cause), where) not in logged:
+            logged.add((type(cause), where))
+            log.error("unexpected error in a resolver", path=where, exc_info=cause)
+    return shown
+
+
+def is_fault(error: GraphQLError) -> bool:
+    """Whether the gateway is to blame, so that the error is masked: an unexpected exception, or a resolver's value
+    that its type cannot represent. Errors about the document or a variable are the client's.
+    """
+    cause = _cause(error)
+    if isinstance(cause, CrossdockError):
+        return False
+    if error.path is None:
+        return cause is not None and not isinstance(cause, ValueError | TypeError | ArithmeticError)
+    if cause is not None:
+        return True
+    # graphql-core places errors about arguments in the document itself; those about values it does not.
+    inner = error.original_error
+    return _own_code(error) is None and isinstance(inner, GraphQLError) and not inner.nodes
 
 
 def internal_error(request_id: str) -> dict[str, Any]:
@@ -76,7 +100,3 @@ def _cause(error: GraphQLError) -> BaseException | None:
 def _own_code(error: GraphQLError) -> str | None:
     code = (error.extensions or {}).get("code")
     return code if isinstance(code, str) else None
-
-
-def _dotted(path: Iterable[str | int] | None) -> str:
-    return ".".join(str(step) for step in path or ())

@@ -44,8 +44,13 @@ class GuardedProtocol(HttpToolsProtocol):
         """Counts what belongs to an unfinished head, and ends a connection whose head does not end."""
         self._head_size += len(data) if self._in_head else 0
         super().data_received(data)
-        if self._in_head and self._head_size > self.head_bytes and not self.transport.is_closing():
+        if not self._in_head or self.transport.is_closing():
+            return
+        if self._head_size > self.head_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
+        elif self._head_timer is None and self.timeout_keep_alive_task is None and not self._answering():
+            # Stray line ends between requests stop uvicorn's idle clock without beginning a request.
+            self._arm()
 
     def on_message_begin(self) -> None:
         """A new request: its head gets its own time."""
@@ -63,9 +68,17 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """What follows on this connection is the next head."""
         super().on_message_complete()
+        self._disarm()
         self._in_head = True
 
+    def on_response_complete(self) -> None:
+        """A request refused before its body was read: the rest of the body gets a head's time, not for ever."""
+        super().on_response_complete()
+        if not self._in_head and not self.transport.is_closing():
+            self._arm()
+
     def _arm(self) -> None:
+        self._disarm()
         self._head_timer = self.loop.call_later(self.head_seconds, self._head_late)
 
     def _disarm(self) -> None:
@@ -77,11 +90,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer = None
         if self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._answering():
             # An earlier pipelined request is still being answered, with reading paused: not the client's fault.
             self._arm()
-            return
-        self._refuse(b"408 Request Timeout")
+        elif self._in_head:
+            self._refuse(b"408 Request Timeout")
+        else:
+            self.transport.close()
+
+    def _answering(self) -> bool:
+        # uvicorn declares ``cycle`` as always there; before the first request it is None.
+        cycle: object = self.cycle
+        return cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, status: bytes) -> None:
         self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")

@@ -30,6 +30,7 @@ class World:
     mutations: int = 0
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    written: threading.Event = field(default_factory=threading.Event)
     ready: bool = True
 
 
@@ -82,6 +83,10 @@ class Query:
         raise RuntimeError("password=hunter2")
 
     @strawberry.field
+    def overflow(self) -> int | None:
+        return 1 << 40
+
+    @strawberry.field
     def bad_id(self) -> str | None:
         raise BadId("The id 'zzz' is not one of ours.", hint="Take it from a field 'id'.")
 
@@ -105,6 +110,14 @@ class Mutation:
     @strawberry.mutation
     def bump(self) -> int:
         WORLD.mutations += 1
+        return WORLD.mutations
+
+    @strawberry.mutation
+    async def slow_bump(self) -> int:
+        WORLD.started.set()
+        await asyncio.sleep(0.4)
+        WORLD.mutations += 1
+        WORLD.written.set()
         return WORLD.mutations
 
 
@@ -173,6 +186,7 @@ def world() -> World:
     WORLD.mutations, WORLD.ready = 0, True
     WORLD.started.clear()
     WORLD.cancelled.clear()
+    WORLD.written.clear()
     return WORLD
 
 

@@ -166,13 +166,16 @@ def test_deep_variables_are_coerced_or_refused(client: httpx2.Client) -> None:
     assert send(client, body).json() == {"data": {"shape": "s"}}
 
 
-def talk(url: str, sent: bytes, patience: float = 3.0) -> tuple[bytes, float]:
-    """Sends bytes and waits; what came back until the server closed, and after how many seconds."""
+def talk(url: str, sent: bytes, later: bytes = b"") -> tuple[bytes, float]:
+    """Sends bytes, and more after the first answer; what came back until the server closed, after which seconds."""
     parts = urlsplit(url)
     started, got = time.monotonic(), b""
     with socket.create_connection((parts.hostname or "", parts.port or 0)) as connection:
-        connection.settimeout(patience)
+        connection.settimeout(3)
         connection.sendall(sent)
+        if later:
+            got += connection.recv(65536)
+            connection.sendall(later)
         while piece := connection.recv(65536):
             got += piece
     return got, time.monotonic() - started
@@ -196,6 +199,21 @@ def test_the_second_head_is_timed_too(http_url: str) -> None:
     got, seconds = talk(http_url, first + b"GET /health/live HTTP/1.1\r\nX-Sl")
     assert got.startswith(b"HTTP/1.1 200 ")
     assert b"HTTP/1.1 408 " in got
+    assert seconds < 2
+
+
+def test_line_ends_do_not_keep_a_connection(http_url: str) -> None:
+    """Empty lines after an answer are no request: the connection is closed all the same."""
+    got, seconds = talk(http_url, b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", later=b"\r\n")
+    assert got.startswith(b"HTTP/1.1 200 ")
+    assert seconds < 2
+
+
+def test_a_body_nobody_reads_is_ended(http_url: str) -> None:
+    """A request refused before its body was read cannot trickle that body for ever."""
+    head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\n{"
+    got, seconds = talk(http_url, head)
+    assert got.startswith(b"HTTP/1.1 415 ")
     assert seconds < 2
 
 

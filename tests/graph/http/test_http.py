@@ -147,6 +147,19 @@ def test_a_fault_is_masked(client: httpx2.Client) -> None:
     assert "hunter2" not in response.text
 
 
+def test_a_value_its_type_cannot_hold_is_our_fault(client: httpx2.Client) -> None:
+    """A resolver's impossible value is masked; an argument's is told to the client."""
+    response = post(client, {"query": "{ overflow }"})
+    assert code(response) == "INTERNAL_SERVER_ERROR"
+    assert "1099511627776" not in response.text
+    query = "query($n: Int) { plus(number: $n) }"
+    assert code(post(client, {"query": query, "variables": {"n": None}})) == "GRAPHQL_VALIDATION_FAILED"
+    query = "query($n: Int = 1) { plus(number: $n) }"
+    response = post(client, {"query": query, "variables": {"n": None}})
+    assert code(response) == "BAD_USER_INPUT"
+    assert "number" in response.json()["errors"][0]["message"]
+
+
 def test_our_own_errors_are_shown(client: httpx2.Client) -> None:
     """An error raised on purpose keeps its message, its code and its hint."""
     (error,) = post(client, {"query": "{ badId }"}).json()["errors"]
@@ -195,6 +208,14 @@ def test_a_query_stops_when_its_client_leaves(client: httpx2.Client, world: Any)
         client.post("/graphql", json={"query": "{ slow }"}, timeout=httpx2.Timeout(5, read=0.2))
     assert world.started.is_set()
     assert world.cancelled.wait(2)
+
+
+def test_a_mutation_is_carried_through(client: httpx2.Client, world: Any) -> None:
+    """A write that has begun is not cut in half because its client went away."""
+    with pytest.raises(httpx2.ReadTimeout):
+        client.post("/graphql", json={"query": "mutation { slowBump }"}, timeout=httpx2.Timeout(5, read=0.1))
+    assert world.started.is_set()
+    assert world.written.wait(2)
 
 
 def test_health_tells_alive_from_ready(client: httpx2.Client, world: Any) -> None:
