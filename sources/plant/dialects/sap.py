@@ -9,7 +9,7 @@ Numbers are zero padded, times `/Date(ms)/`, change stamps `YYYYMMDDHHMMSS` (UTC
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ class Query:
         source = request.one("$filter")
         asked = Filter(source) if source else None
         tests: list[Callable[[Row], bool]] = [asked.matches] if asked else []
-        candidates: Iterable[Any] | None = None
+        rows: list[Row] | None = None
         plain = {self.entity.key: request.commas("keys")}
         for name, prop in self.entity.params.items():
             plain[prop] = plain.get(prop) or request.commas(name)
@@ -89,31 +89,33 @@ class Query:
             if not values:
                 continue
             values = limited(values, MOST_KEYS, prop)
-            if prop in self.entity.indexes and candidates is None:
-                candidates = self._found(prop, values)
+            if prop in self.entity.indexes and rows is None:
+                rows = self._found(prop, values)
             else:
                 tests.append(_among(prop, {self.entity.padded(prop, value) for value in values}))
-        if candidates is None and asked is not None:
-            candidates = self._by_filter(asked)
+        if rows is None and asked is not None:
+            rows = self._by_filter(asked)
         for name, test in self.entity.tests.items():
             if request.one(name):
                 tests.append(test(request.one(name)))
-        things = self.entity.everything() if candidates is None else candidates
-        rows = (self.entity.row(thing) for thing in things)
+        if rows is None:
+            rows = [self.entity.row(thing) for thing in self.entity.everything()]
         return [row for row in rows if all(test(row) for test in tests)]
 
-    def _by_filter(self, asked: Filter) -> list[Any] | None:
+    def _by_filter(self, asked: Filter) -> list[Row] | None:
         for prop in self.entity.indexes:
             keys = asked.keys(prop)
             if keys is not None:
                 return self._found(prop, keys)
         return None
 
-    def _found(self, prop: str, keys: list[str]) -> list[Any]:
-        seen: dict[int, Any] = {}
+    def _found(self, prop: str, keys: list[str]) -> list[Row]:
+        """What the keys lead to, in key order, each row once."""
+        seen: dict[str, Row] = {}
         for key in keys:
             for thing in self.entity.indexes[prop](key):
-                seen.setdefault(hash(thing) if isinstance(thing, tuple) else id(thing), thing)
+                row = self.entity.row(thing)
+                seen.setdefault(row[self.entity.key], row)
         return list(seen.values())
 
     def _shown(self, row: Row, request: Request) -> Row:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sources.plant.asgi import App, Refusal, Request, Response, Route, Row, System
 from sources.plant.dialects.common import Access, Rows, found, limited, moment
 from sources.plant.knobs import Knobs
-from sources.plant.world.trade import Party, Shipment, TrackEvent, Tracker
+from sources.plant.world.trade import Party, Shipment, Tracker, TrackEvent
 from sources.plant.world.world import World
 
 ACCESS = Access("tms-demo-key", "")

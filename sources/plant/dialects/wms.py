@@ -17,7 +17,7 @@ from sources.plant.asgi import App, Refusal, Request, Response, Route, System
 from sources.plant.dialects.common import Access, limited
 from sources.plant.dialects.wms_rows import WmsRows
 from sources.plant.dialects.wms_shipments import Shipments
-from sources.plant.dialects.wms_words import local_moment, clean_lot
+from sources.plant.dialects.wms_words import clean_lot, local_moment
 from sources.plant.knobs import Knobs
 from sources.plant.world.material import LotKey, Movement, Place
 from sources.plant.world.world import World

@@ -67,7 +67,8 @@ class Shipments:
 
     def many(self, request: Request) -> Response:
         """By number, order, sales_order, purchase_order, sscc, item_lot; filtered by site, carrier, customer,
-        status, direction, changed_since, ship_from and ship_to (times)."""
+        status, direction, changed_since, ship_from and ship_to (times).
+        """
         asked = {name: limited(request.commas(name), MOST_KEYS, name) for name in self._by}
         used = [name for name, values in asked.items() if values]
         rows = found(asked[used[0]], self._by[used[0]]) if used else list(self.world.shipments.values())

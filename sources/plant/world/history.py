@@ -74,7 +74,7 @@ class History:
         return self.world.rng.choice(lots) if len(lots) > 2 else self._bought(item, plant, len(lots))
 
     def _usable(self, lot: Lot, order: Order) -> bool:
-        return not lot.order or lot.order < order.number and self.world.orders[lot.order].state in STARTED
+        return not lot.order or (lot.order < order.number and self.world.orders[lot.order].state in STARTED)
 
     def _bought(self, item: str, plant: str, count: int) -> Lot:
         world, supplier = self.world, f"sup-{hash_of(item) % 12 + 1}"

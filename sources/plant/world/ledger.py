@@ -101,7 +101,7 @@ class Ledger:
         return total
 
     def unexplained(self, item: str, plant: str, within: Iterable[StockTable] = ()) -> Decimal:
-        """physical + wip − book − in flight: what no movement explains."""
+        """Physical + wip − book − in flight: what no movement explains."""
         tables = tuple(within) or (self.physical, self.wip)
         real = sum((table.total(item, plant) for table in tables), ZERO)
         return real - self.book.total(item, plant) - self.in_flight(item, plant)

@@ -38,7 +38,8 @@ class Step:
 @dataclass(slots=True)
 class Item:
     """A material. `kg_per_piece` is set for items kept in kg, `pieces_per_box` for items packed in boxes;
-    `box_known` false means the ERP was never told the box factor."""
+    `box_known` false means the ERP was never told the box factor.
+    """
 
     number: str
     description: str

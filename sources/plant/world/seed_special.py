@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from sources.plant.world.material import Lot, Place
+from sources.plant.world.material import Lot, LotKey, Place
 from sources.plant.world.motion import home
 from sources.plant.world.world import World
 
@@ -25,6 +25,5 @@ def seed_special(world: World) -> None:
         world.ledger.book.add(home(world, lot), Decimal(200))
     for order in world.orders.values():
         if order.lot and world.items[order.item].tracking == "LOT_AND_SERIAL":
-            lot = world.lots[order.lot_key] if order.lot_key else None
-            if lot is not None:
-                lot.serials = [f"{order.number}-{n:04d}" for n in range(1, int(order.good) + 1)][:50]
+            made_here = world.lots[LotKey(order.item, order.lot)]
+            made_here.serials = [f"{order.number}-{n:04d}" for n in range(1, int(order.good) + 1)][:50]
