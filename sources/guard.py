@@ -38,6 +38,9 @@ FIRST_DELAY = 0.05
 LONGEST_DELAY = 1.0
 """Bounds in seconds of the random wait before a further try; it doubles from one try to the next."""
 
+LONGEST_THROTTLE = 300.0
+"""Seconds of silence at most, whatever a system asks for: a slip in a header must not cut it off for a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -194,7 +197,8 @@ class Guard:
         elif isinstance(error, SourceThrottled):
             self._answered(permit)
             self._record.trouble()
-            self._throttled_until = max(self._throttled_until, now + (error.retry_after or 0.0))
+            asked = min(error.retry_after or 0.0, LONGEST_THROTTLE)
+            self._throttled_until = max(self._throttled_until, now + asked)
         else:
             self._answered(permit)
             self._record.refused(name, error)

@@ -172,6 +172,15 @@ async def test_a_throttling_system_is_left_alone() -> None:
     assert guard.health().circuit is CircuitState.CLOSED
 
 
+async def test_no_system_is_left_alone_for_a_year() -> None:
+    """A senseless Retry-After is honoured for five minutes."""
+    clock, script = Clock(), Script(SourceThrottled("slow down", retry_after=3e7), "ok")
+    guard = guarded(clock)
+    await outcome(guard, script, a_batch())
+    clock.time += 300
+    await guard.read(a_read(script), a_batch(2000.0))
+
+
 async def test_the_circuit_opens_and_closes() -> None:
     """After failures in a row nothing is sent; then one probe finds the system back."""
     clock, script = Clock(), Script(*[SourceUnavailable("away")] * 3, "ok")
