@@ -190,7 +190,7 @@ def world() -> World:
     return WORLD
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(http_url: str) -> Iterator[httpx2.Client]:
     """A client without an opinion about media types."""
     with httpx2.Client(base_url=http_url) as made:
@@ -198,7 +198,7 @@ def client(http_url: str) -> Iterator[httpx2.Client]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def closed(closed_url: str) -> Iterator[httpx2.Client]:
     """A client of the server whose introspection is switched off."""
     with httpx2.Client(base_url=closed_url) as made:
