@@ -29,7 +29,7 @@ def test_the_least_recently_used_goes_first() -> None:
 
 def test_bytes_are_bounded() -> None:
     """Long documents push out more than short ones, and one too long for the cache is simply not kept."""
-    documents = Documents(SCHEMA, DocumentLimits(), max_bytes=20_000)
+    documents = Documents(SCHEMA, DocumentLimits(), max_bytes=60_000)
     for i in range(50):
         documents.prepare(f"{{ alias{i:03}: a }}")
     assert 0 < len(documents) < 50
