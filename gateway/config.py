@@ -56,7 +56,6 @@ class Limits(Table):
     max_page: int = Field(
         default=200, ge=1, le=10_000, description="Largest `first` or `last` of a connection."
     )
-    max_ids: int = Field(default=100, ge=1, le=10_000, description="Most ids of one `nodes`.")
 
 
 class PlantSettings(Table):
@@ -210,7 +209,7 @@ def _system(code: str, table: Any, origins: _Origins) -> SystemConfig:
         config = adapter_class(name).Config
     except LookupError as error:
         raise problem("adapter", name, "is no adapter", f"{error.args[0]}.") from error
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise problem(
             "adapter", name, f"cannot be loaded: {error}", "Install the package it comes from."
         ) from error

@@ -1,0 +1,162 @@
+"""The reference pages, written from the code: ``python -m gateway.reference docs``. A test compares them."""
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from gateway.config import PlantSettings, Settings, adapter_class
+from gateway.environment import CODED, PREFIX
+from schema import errors
+from schema.errors import CrossdockError
+from sources import ADAPTERS
+from sources.base import SystemConfig
+
+REQUEST_CODES = {
+    "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
+    "BAD_REQUEST": "The HTTP request is no GraphQL request; the message says what is missing.",
+    "BATCHING_NOT_SUPPORTED": "The body is a list; send one request at a time.",
+    "DOCUMENT_TOO_LONG": "The document has more characters than `limits.max_length`.",
+    "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
+    "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
+    "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
+    "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
+    "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
+    "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
+    "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
+    "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
+    "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
+    "PERSISTED_QUERY_NOT_FOUND": "The hash is not known here; send the document along with it.",
+    "QUERY_TOO_DEEP": "More levels of fields than `limits.max_depth`.",
+    "QUERY_TOO_LARGE": "More fields, fragments expanded, than `limits.max_fields`, or too many comparisons.",
+    "REQUEST_TIMEOUT": "The body did not arrive within `limits.body_timeout_ms`.",
+    "REQUEST_TOO_LARGE": "The body is larger than `limits.max_body_bytes`.",
+    "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
+    "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
+    "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
+    "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
+    "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
+}
+"""Codes of requests that are refused before anything is asked of a system."""
+
+MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
+
+
+def settings_page() -> str:
+    """docs/settings.md: every setting with its default and its help."""
+    sections = [
+        (
+            "The gateway",
+            "",
+            PREFIX,
+            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", *CODED)},
+        ),
+        (
+            "[limits]",
+            "What one request may cost before anything is asked of a system.",
+            f"{PREFIX}LIMITS__",
+            dict(Settings.model_fields["limits"].default.__class__.model_fields),
+        ),
+        (
+            "[plants.CODE]",
+            "One table for each manufacturing site.",
+            f"{PREFIX}PLANTS__CODE__",
+            dict(PlantSettings.model_fields),
+        ),
+        (
+            "[systems.CODE]",
+            "One table for each connected system; what every adapter understands. "
+            "Each adapter adds its own settings: [adapters](adapters.md).",
+            f"{PREFIX}SYSTEMS__CODE__",
+            {name: f for name, f in SystemConfig.model_fields.items() if name != "code"},
+        ),
+    ]
+    lines = ["# Settings", MADE, *_paragraphs(inspect.getdoc(sys.modules[Settings.__module__]) or "")]
+    for title, about, prefix, fields in sections:
+        lines += [f"## {title}\n", *([about + "\n"] if about else []), *_table(fields, prefix)]
+    for name in ("ownership", "aliases"):
+        lines += [f"## [{name}]\n", f"{Settings.model_fields[name].description}\n"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def errors_page() -> str:
+    """docs/errors.md: the tree of errors, and the codes of requests that are refused."""
+    lines = ["# Errors", MADE, "Codes are stable; messages are for people and may change.\n"]
+    tree = (inspect.getdoc(errors) or "").partition("::\n")[2]
+    lines += ["## The tree\n", "```text", inspect.cleandoc(tree.rpartition("\n\n")[0].strip("\n")), "```\n"]
+    lines += ["## Codes\n", "| Code | Meaning |", "|---|---|"]
+    codes = {cls.code: inspect.getdoc(cls) or "" for cls in _tree(CrossdockError)} | REQUEST_CODES
+    lines += [f"| `{code}` | {_cell(meaning)} |" for code, meaning in sorted(codes.items())]
+    return "\n".join(lines) + "\n"
+
+
+def adapters_page() -> str:
+    """docs/adapters.md: what each adapter speaks, and its own settings."""
+    lines = ["# Adapters", MADE, "An adapter is named by `adapter` in a `[systems.CODE]` table.\n"]
+    for name in ADAPTERS:
+        cls = adapter_class(name)
+        package = sys.modules[cls.__module__.rpartition(".")[0]]
+        own = {n: f for n, f in cls.Config.model_fields.items() if n not in SystemConfig.model_fields}
+        lines += [f"## {name}\n", *_paragraphs(inspect.getdoc(package) or "")]
+        lines += _table(own, None)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "adapters.md": adapters_page}
+
+
+def _tree(cls: type[CrossdockError]) -> Iterator[type[CrossdockError]]:
+    """The classes of schema.errors below one; those of the gateway carry the codes above."""
+    if cls.__module__ == errors.__name__:
+        yield cls
+    for inner in cls.__subclasses__():
+        yield from _tree(inner)
+
+
+def _table(fields: dict[str, FieldInfo], prefix: str | None) -> list[str]:
+    """A table of settings; with the variable's name where there is a prefix for it."""
+    header = ["Setting", "Default", *(["Environment"] if prefix else []), "Meaning"]
+    lines = [_row(header), "|" + "---|" * len(header)]
+    for name, field in fields.items():
+        variable = [f"`{prefix}{name.upper()}`"] if prefix else []
+        lines.append(_row([f"`{name}`", _default(field), *variable, _cell(field.description or "")]))
+    return [*lines, ""]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ((), "", {}, []):
+        return ""
+    if isinstance(value, BaseModel):
+        return "its own"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("``", "`").split())
+
+
+def _paragraphs(docstring: str) -> list[str]:
+    """A docstring as Markdown: reStructuredText's double backquotes become single ones."""
+    return [docstring.replace("``", "`"), ""]
+
+
+def main(folder: str) -> None:
+    """Write every page into a folder."""
+    for name, page in PAGES.items():
+        Path(folder, name).write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2] or ["docs"])
