@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sources.plant.asgi import App
-from sources.plant.dialects import mes_kas, qms, sap, tms, wms
+from sources.plant.dialects import cmms, mes_kas, mes_zwo, qms, sap, supplier, tms, wms
 from sources.plant.knobs import Knobs
 from sources.plant.world.world import World
 
@@ -16,5 +16,8 @@ SYSTEMS: dict[str, Factory] = {
     "MES_KAS": mes_kas.make_app,
     "WMS_CEN": wms.make_app,
     "QMS_LAB": qms.make_app,
+    "MES_ZWO": mes_zwo.make_app,
     "TMS_ONE": tms.make_app,
+    "CMMS_01": cmms.make_app,
+    "SUP_PORT": supplier.make_app,
 }
