@@ -14,9 +14,9 @@ Factory = Callable[[World, Knobs], App]
 SYSTEMS: dict[str, Factory] = {
     "SAP_PRD": sap.make_app,
     "MES_KAS": mes_kas.make_app,
+    "MES_ZWO": mes_zwo.make_app,
     "WMS_CEN": wms.make_app,
     "QMS_LAB": qms.make_app,
-    "MES_ZWO": mes_zwo.make_app,
     "TMS_ONE": tms.make_app,
     "CMMS_01": cmms.make_app,
     "SUP_PORT": supplier.make_app,

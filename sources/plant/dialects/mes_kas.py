@@ -155,7 +155,7 @@ class Kassel:
         start, end = asked.time("from"), asked.time("to")
         rows = [
             row
-            for row in self.view.movements(asked.many("orders"), asked.many("materials"))
+            for row in self.view.movements(asked.many("orders"), asked.many("materials"), asked.lots("lots"))
             if (start is None or row.occurred_at >= start) and (end is None or row.occurred_at <= end)
         ]
         return asked.paged(rows, self._movement)

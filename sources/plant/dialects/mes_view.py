@@ -63,11 +63,13 @@ class MesView:
         """A base quantity in the MES's only unit."""
         return self.world.items[item].pieces(quantity)
 
-    def movements(self, orders: list[str], materials: list[str]) -> list[Movement]:
-        """Consumption seen at the lines: by order, by material, or all."""
+    def movements(self, orders: list[str], materials: list[str], lots: list[LotKey]) -> list[Movement]:
+        """Consumption seen at the lines: by order, by material, by lot, or all."""
         ledger = self.world.ledger
         if orders:
             rows = [row for key in orders for row in ledger.by_order.get(key, [])]
+        elif lots:
+            rows = [row for key in lots for row in ledger.by_item.get(key.item, []) if row.lot == key.lot]
         elif materials:
             rows = [row for key in materials for row in ledger.by_item.get(key, [])]
         else:

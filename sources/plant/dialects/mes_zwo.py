@@ -8,7 +8,7 @@ States: 10 released, 20 running, 25 on hold, 30 aborted, 40 completed, 50 closed
 15 ready, 20 running, 25 paused, 40 done. Errors are `{"err_code", "err_msg"}`. Ping `GET /api/ping`.
 
 /api/jobs: job, item, work_center, state, changed_since (ms); one: /api/jobs/{job} (404); nested steps[]
-with reports[], used[], lots[]. /api/consumption: job. /api/bookings: job, item, from, to (ms).
+with reports[], used[], lots[]. /api/consumption: job. /api/bookings: job, item, lot (ITEM|lot), from, to (ms).
 /api/wip: item, lot (ITEM|lot). /api/lots: job, lot (ITEM|lot), item, used (ITEM|lot: where used).
 /api/serials: job, lot, serial.
 """
@@ -114,7 +114,9 @@ class Zwolle:
         start, end = _time(request, "from"), _time(request, "to")
         rows = [
             row
-            for row in self.view.movements(keys(request, "job"), keys(request, "item"))
+            for row in self.view.movements(
+                keys(request, "job"), keys(request, "item"), self._lots(request, "lot")
+            )
             if (start is None or row.occurred_at >= start) and (end is None or row.occurred_at <= end)
         ]
         return paged(request, rows, self._booking)

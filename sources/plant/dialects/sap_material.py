@@ -22,6 +22,7 @@ from sources.plant.dialects.sap_words import (
     unit,
     when,
 )
+from sources.plant.world.ledger import Ledger
 from sources.plant.world.material import Item, Lot, LotKey, Movement, Place
 from sources.plant.world.places import storage
 from sources.plant.world.world import World
@@ -301,6 +302,7 @@ def _documents(world: World) -> EntitySet[Movement]:
             "ManufacturingOrder": lambda key: posted(ledger.by_order.get(bare(key), [])),
             "Material": lambda key: posted(ledger.by_item.get(bare(key), [])),
             "ReferenceDocument": lambda key: posted(one(ledger.movements)(key)),
+            "BatchKey": lambda key: posted(_of_batch(ledger, key)),
         },
         params={
             "order": "ManufacturingOrder",
@@ -310,6 +312,7 @@ def _documents(world: World) -> EntitySet[Movement]:
             "movementType": "GoodsMovementType",
             "kind": "GoodsMovementReason",
             "reference": "ReferenceDocument",
+            "batchKey": "BatchKey",
         },
         tests={
             "from": dated("GoodsMovementDateTime", latest=False),
@@ -317,6 +320,11 @@ def _documents(world: World) -> EntitySet[Movement]:
             "changedSince": changed_since("LastChangeDateTime"),
         },
     )
+
+
+def _of_batch(ledger: Ledger, key: str) -> list[Movement]:
+    item, _, lot = key.partition("|")
+    return [row for row in ledger.by_item.get(bare(item), []) if row.lot == lot]
 
 
 def _document_row(world: World, row: Movement) -> Row:
@@ -334,6 +342,7 @@ def _document_row(world: World, row: Movement) -> Row:
         "IssuingLocation": row.source,
         "ReceivingLocation": row.target,
         "Batch": row.lot,
+        "BatchKey": f"{material(row.item)}|{row.lot}",
         "QuantityInBaseUnit": amount(row.quantity),
         "MaterialBaseUnit": unit(world.items[row.item]),
         "ManufacturingOrder": order_no(row.order),

@@ -205,7 +205,7 @@ def _component(world: World, order: Order, row: Component) -> Row:
         "ManufacturingOrderOperation": row.operation,
         "Material": material(row.item),
         "Plant": order.plant,
-        "Batch": row.lot,
+        "Batch": row.lot if order.released_at else "",
         "BaseUnit": unit(world.items[row.item]),
         "RequiredQuantity": amount(row.required),
         "WithdrawnQuantity": amount(row.issued),

@@ -1,8 +1,8 @@
 """SUP_PORT, the supplier portal: what suppliers promise for the lines of purchase orders.
 
 Header `Authorization: ApiKey sup-demo-key`. Rows at `data`, paging at `meta` (`page` from 1, `per_page` at
-most 100, `total`, `pages`); comma lists, at most 50. Dates are `DD.MM.YYYY`, quantities have a decimal comma
-("1200,0") in pieces or kilos (`ST`, `KG`); PO numbers and lines have no zeros. Only lines a supplier has
+most 100, `total`, `pages`); comma lists, at most 50. Dates are `DD.MM.YYYY`, quantities are text with one
+decimal ("1200.0") in pieces or kilos (`ST`, `KG`); PO numbers and lines have no zeros. Only lines a supplier has
 answered have a commit. Errors are `{"errors": [{"status", "title"}]}`. Ping `GET /portal/ping`.
 
 /portal/commits: po, supplier. One row per line, `po_line` is `PO|LINE`.
@@ -28,9 +28,9 @@ def day(value: date | None) -> str | None:
     return f"{value:%d.%m.%Y}" if value else None
 
 
-def comma(value: Decimal | None) -> str | None:
-    """A quantity with a decimal comma."""
-    return f"{value:.1f}".replace(".", ",") if value is not None else None
+def tenths(value: Decimal | None) -> str | None:
+    """A quantity with one decimal."""
+    return f"{value:.1f}" if value is not None else None
 
 
 class Portal:
@@ -75,7 +75,7 @@ class Portal:
             "po_line": f"{order.number}|{line.number}",
             "supplier": order.supplier,
             "their_order": f"AB-{int(order.number) % 100000}",
-            "committed_qty": comma(line.commit_quantity),
+            "committed_qty": tenths(line.commit_quantity),
             "uom": unit,
             "committed_date": day(line.commit_date),
             "asn": line.asn or None,

@@ -121,10 +121,13 @@ class Warehouse:
         return paged(request, rows, self.rows.stock)
 
     def movements(self, request: Request) -> Response:
-        """What the warehouse moved, by item or order, with the ERP document if booked."""
+        """What the warehouse moved, by item, item_lot or order, with the ERP document if booked."""
         ledger, orders, items = self.world.ledger, keys(request, "order"), keys(request, "item")
+        lots = [self._lot_key(key) for key in keys(request, "item_lot")]
         if orders:
             found = [row for key in orders for row in ledger.by_order.get(key, [])]
+        elif lots:
+            found = [row for key in lots for row in ledger.by_item.get(key.item, []) if row.lot == key.lot]
         elif items:
             found = [row for key in items for row in ledger.by_item.get(key, [])]
         else:

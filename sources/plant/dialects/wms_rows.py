@@ -59,6 +59,7 @@ class WmsRows:
             "type": TYPES[row.kind],
             "item": row.item,
             "lot": noisy_lot(row.lot),
+            "item_lot": f"{row.item}|{noisy_lot(row.lot)}",
             "site": row.plant,
             "from_bin": row.source or None,
             "to_bin": row.target or None,

@@ -41,6 +41,7 @@ class Shipments:
             "number": one(world.shipments),
             "order": lambda key: by["order"].get(key, []),
             "sales_order": lambda key: by["sales_order"].get(key, []),
+            "sales_line": lambda key: by["sales_line"].get(key, []),
             "purchase_order": lambda key: by["purchase_order"].get(key, []),
             "sscc": lambda key: by["sscc"].get(key.removeprefix("(00)"), []),
             "item_lot": lambda key: by["lot"].get(
@@ -66,7 +67,7 @@ class Shipments:
         return Response(200, self.row(row))
 
     def many(self, request: Request) -> Response:
-        """By number, order, sales_order, purchase_order, sscc, item_lot; filtered by site, carrier, customer,
+        """By number, order, sales_order, sales_line (ORDER/LINE), purchase_order, sscc, item_lot; filtered by site, carrier, customer,
         status, direction, changed_since, ship_from and ship_to (times).
         """
         asked = {name: limited(request.commas(name), MOST_KEYS, name) for name in self._by}
@@ -106,6 +107,12 @@ class Shipments:
             "purchase_order": row.purchase_order or None,
             "orders": list(dict.fromkeys(line.order for line in row.lines if line.order)),
             "sales_orders": list(dict.fromkeys(line.sales_order for line in row.lines if line.sales_order)),
+            "sales_lines": list(
+                dict.fromkeys(
+                    f"{line.sales_order}/{line.sales_line}" for line in row.lines if line.sales_order
+                )
+            ),
+            "ssccs": [unit.sscc for unit in row.units],
             "picked_percent": text(row.picked_percent),
             "planned_ship_at": local(row.planned_ship),
             "staged_at": local(row.staged_at),

@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 from sources.plant.world.material import Lot, LotKey, Place
 from sources.plant.world.motion import ISSUE, RECEIPT, TRANSFER, Draft, happen, home, settle_later
 from sources.plant.world.places import GOODS, LETTERS, RAW, line_side
-from sources.plant.world.production import COMPLETED, RELEASED, STARTED, ZERO, Component, Order
+from sources.plant.world.production import CANCELLED, COMPLETED, RELEASED, STARTED, ZERO, Component, Order
 from sources.plant.world.world import World
 
 DUPLICATE_BACKFLUSH = "1000052"
@@ -31,9 +31,9 @@ class History:
         """Give every released order its lots, let the past happen, and lose a few pieces nobody noticed."""
         for order in self.world.orders.values():
             if order.released_at is not None:
-                self._output(order)
+                add_output(self.world, order, self.bin(order.plant, area_of(self.world, order)))
         for order in self.world.orders.values():
-            if order.released_at is not None:
+            if order.state != CANCELLED:
                 self._materials(order)
                 self._receipts(order)
         for lot in list(self.world.lots.values()):
@@ -52,17 +52,6 @@ class History:
         self._bins += 1
         aisles = 8 if area == RAW else 5
         return f"{LETTERS[plant]}{area}-{self._bins % aisles + 1:02d}-{self._bins % 4 + 1:02d}"
-
-    def _output(self, order: Order) -> None:
-        begin = order.actual_start or order.planned_start
-        life = 540 if self.world.items[order.item].kind == "FG" else 180
-        country = self.world.plants[order.plant].country
-        expires = begin.date() + timedelta(days=life)
-        lot = Lot(
-            order.item, order.lot, order.plant, begin.date(), expires, country, begin, order=order.number
-        )
-        lot.home_bin = self.bin(order.plant, GOODS if self.world.items[order.item].kind == "FG" else RAW)
-        self.world.add_lot(lot)
 
     def _pick(self, item: str, plant: str, order: Order) -> Lot:
         """A lot to use: a subassembly made earlier in the plant, or one of the bought lots."""
@@ -88,7 +77,7 @@ class History:
 
     def _materials(self, order: Order) -> None:
         """Stage and consume: started orders fully staged, released ones partly, the rest not yet."""
-        world, output = self.world, self.world.lots[LotKey(order.item, order.lot)]
+        world = self.world
         share = max((row.good + row.scrap) / row.quantity for row in order.operations[:2])
         for n, component in enumerate(order.components):
             lot = self._pick(component.item, order.plant, order)
@@ -97,8 +86,7 @@ class History:
             if order.state in STARTED:
                 self._stage(order, component, lot, line_side(order.operations[0].work_center))
                 used = self._consume(order, component, lot, share, n)
-                output.parents.append((lot.key, used))
-                lot.children.append((output.key, used))
+                link(world, order, lot, used)
             elif order.state == RELEASED and not component.backflush and world.rng.random() < 0.6:
                 self._stage(order, component, lot, f"{LETTERS[order.plant]}-STAGE")
 
@@ -130,6 +118,8 @@ class History:
         return used
 
     def _receipts(self, order: Order) -> None:
+        if order.state not in STARTED:
+            return
         lot = self.world.lots[LotKey(order.item, order.lot)]
         source_lag = timedelta(minutes=6)
         for report in order.operations[-1].reports:
@@ -170,3 +160,26 @@ def hash_of(text: str) -> int:
 def _over(order: Order, component: Component) -> bool:
     """One component of some finished orders took more than planned."""
     return order.state == COMPLETED and int(order.number) % 8 == 0 and component.position == "0010"
+
+
+def area_of(world: World, order: Order) -> str:
+    """Where the order's output is put away."""
+    return GOODS if world.items[order.item].kind == "FG" else RAW
+
+
+def add_output(world: World, order: Order, home_bin: str) -> Lot:
+    """The output lot of a released order, with its home bin."""
+    begin = order.actual_start or order.planned_start
+    life = 540 if world.items[order.item].kind == "FG" else 180
+    country = world.plants[order.plant].country
+    expires = begin.date() + timedelta(days=life)
+    lot = Lot(order.item, order.lot, order.plant, begin.date(), expires, country, begin, order=order.number)
+    lot.home_bin = home_bin
+    return world.add_lot(lot)
+
+
+def link(world: World, order: Order, lot: Lot, used: Decimal) -> None:
+    """Some of a lot went into the order's output lot."""
+    output = world.lots[LotKey(order.item, order.lot)]
+    output.parents.append((lot.key, used))
+    lot.children.append((output.key, used))

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sources.plant.world.material import LotKey
-from sources.plant.world.motion import SHIP, Draft, happen, settle_later
+from sources.plant.world.motion import PURCHASE, SHIP, Draft, happen, settle_later
+from sources.plant.world.packing import pack
 from sources.plant.world.places import WORK_CENTERS
 from sources.plant.world.production import CANCELLED, CLOSED, COMPLETED, CREATED, IN_PROGRESS, ZERO, Order
 from sources.plant.world.seed_orders import SHOWCASE
 from sources.plant.world.tracking import tracker_for
 from sources.plant.world.trade import (
-    HandlingUnit,
     Maintenance,
     PurchaseLine,
     PurchaseOrder,
@@ -39,6 +39,7 @@ def seed_trade(world: World) -> None:
                 _ship(world, str(next(numbers)), order, "IN_TRANSIT", Decimal(100), SHOWCASE_SSCC)
             _ship(world, str(next(numbers)), order, _stage(world, order), None, "")
     _purchases(world)
+    _inbound(world)
     _maintenance(world)
 
 
@@ -111,7 +112,7 @@ def _ship(world: World, number: str, order: Order, status: str, quantity: Decima
     shipment.staged_at = left - timedelta(hours=2) if rank >= 5 else None
     shipment.loaded_at = left - timedelta(minutes=40) if rank >= 6 else None
     if rank >= 4:
-        _pack(world, shipment, sscc)
+        pack(world, shipment, sscc)
     if status in LEFT:
         shipment.confirmed_at = left
         _issue(world, shipment, left)
@@ -128,30 +129,6 @@ def _issue(world: World, shipment: Shipment, at: datetime) -> None:
         lag = timedelta(minutes=world.rng.randint(3, 50))
         draft = Draft(at, SHIP, lot, line.shipped, lot.home_bin, "", "WMS", lag, shipment=shipment.number)
         settle_later(world, happen(world, draft), lag)
-
-
-def _pack(world: World, shipment: Shipment, sscc: str) -> None:
-    """One pallet with two or three cartons on it."""
-    line = shipment.lines[0]
-    gross = world.items[line.item].gross_kg
-    pallet = sscc or sscc_of(int(shipment.number) * 10)
-    weight = line.picked * gross + Decimal(22)
-    shipment.units.append(HandlingUnit(pallet, "PALLET", "", weight, [(line.number, line.picked)]))
-    count = 2 + int(shipment.number) % 2
-    each = (line.picked / count).quantize(Decimal(1))
-    for n in range(count):
-        part = each if n < count - 1 else line.picked - each * (count - 1)
-        carton = sscc_of(int(shipment.number) * 10 + n + 1)
-        shipment.units.append(
-            HandlingUnit(carton, "CARTON", pallet, part * gross + Decimal("0.6"), [(line.number, part)])
-        )
-
-
-def sscc_of(serial: int) -> str:
-    """An 18-digit SSCC with a right check digit."""
-    body = f"34012345{serial % 10**9:09d}"
-    total = sum(int(digit) * (3 if n % 2 == 0 else 1) for n, digit in enumerate(body))
-    return body + str(-total % 10)
 
 
 def _purchases(world: World) -> None:
@@ -177,6 +154,34 @@ def _purchases(world: World) -> None:
                 row.asn = f"ASN{n:04d}{line}" if status == "PARTIALLY_FULFILLED" else ""
             order.lines.append(row)
         world.purchases[order.number] = order
+
+
+def _inbound(world: World) -> None:
+    """What suppliers have sent: half of it has arrived and is put away, the rest is on the road."""
+    due = [row for row in world.purchases.values() if row.status in ("PARTIALLY_FULFILLED", "FULFILLED")]
+    for n, order in enumerate(due):
+        left = world.clock.start - timedelta(hours=20 + 5 * n)
+        status = "DELIVERED" if order.status == "FULFILLED" else "IN_TRANSIT"
+        shipment = Shipment(
+            f"{89_000_001 + n}", order.plant, "INBOUND", CARRIERS[n % 5], order.supplier, status, left, left
+        )
+        shipment.purchase_order, shipment.confirmed_at = order.number, left
+        shipment.picked_percent = Decimal(100)
+        for line in order.lines:
+            shipment.lines.append(
+                ShipmentLine(line.number, line.item, line.ordered, line.ordered, line.ordered, "", "", "", "")
+            )
+            if status == "DELIVERED":
+                _put_away(world, order, line, left + timedelta(hours=8))
+        shipment.tracker = tracker_for(world, shipment, left)
+        world.add_shipment(shipment)
+
+
+def _put_away(world: World, order: PurchaseOrder, line: PurchaseLine, at: datetime) -> None:
+    lot = next((row for row in world.lots_of_item[line.item] if row.plant == order.plant), None)
+    if lot is not None:
+        draft = Draft(at, PURCHASE, lot, line.received, "", lot.home_bin, "WMS", timedelta(minutes=12))
+        settle_later(world, happen(world, draft), draft.lag)
 
 
 def _maintenance(world: World) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
+from sources.plant.world.history import add_output, area_of, link
 from sources.plant.world.material import LotKey
 from sources.plant.world.motion import ISSUE, RECEIPT, SHIP, TRANSFER, Draft, happen, settle_later
-from sources.plant.world.places import line_side
-from sources.plant.world.production import COMPLETED, IN_PROGRESS, RELEASED, Order
-from sources.plant.world.seed_orders import add_report
-from sources.plant.world.tracking import claim
+from sources.plant.world.packing import pack
+from sources.plant.world.places import LETTERS, line_side
+from sources.plant.world.production import COMPLETED, CREATED, IN_PROGRESS, RELEASED, Order
+from sources.plant.world.seed_orders import add_report, release
+from sources.plant.world.tracking import claim, new_tracker
 from sources.plant.world.trade import Shipment
 from sources.plant.world.world import World
 
@@ -27,17 +30,28 @@ def start(world: World) -> None:
             _again(world, begin + timedelta(minutes=5 + n % 20), order)
         elif order.state == RELEASED and order.planned_start >= begin:
             _begin_at(world, order)
+        elif order.state == CREATED:
+            due = max(order.planned_start - timedelta(days=1), begin + timedelta(hours=1))
+            world.plan(due, partial(_release, world, order))
     for n, shipment in enumerate(world.shipments.values()):
         if shipment.tracker is not None and shipment.status != "DELIVERED":
             _move_on(world, begin + timedelta(minutes=20 + n % 90), shipment)
 
 
 def _again(world: World, at: datetime, order: Order) -> None:
-    world.plan(at, lambda now: _report(world, order, now))
+    world.plan(at, partial(_report, world, order))
 
 
 def _begin_at(world: World, order: Order) -> None:
-    world.plan(order.planned_start, lambda now: _begin(world, order, now))
+    world.plan(order.planned_start, partial(_begin, world, order))
+
+
+def _release(world: World, order: Order, now: datetime) -> None:
+    """A created order is released: it gets its output lot and will start as planned."""
+    release(order, now)
+    letter = LETTERS[order.plant]
+    add_output(world, order, f"{letter}{area_of(world, order)}-0{int(order.number) % 5 + 1}-01")
+    _begin_at(world, order)
 
 
 def _lag(world: World) -> timedelta:
@@ -50,27 +64,24 @@ def _begin(world: World, order: Order, now: datetime) -> None:
     line = line_side(order.operations[0].work_center)
     for component in order.components:
         lot = world.lots[LotKey(component.item, component.lot)]
-        stage = "K-STAGE" if order.plant == "1710" else "Z-STAGE"
-        source = stage if component.staged else lot.home_bin
+        source = f"{LETTERS[order.plant]}-STAGE" if component.staged else lot.home_bin
         component.staged = component.required
         draft = Draft(now, TRANSFER, lot, component.required, source, line, "WMS", _lag(world), order.number)
         settle_later(world, happen(world, draft), draft.lag)
-        output = world.lots[LotKey(order.item, order.lot)]
-        output.parents.append((lot.key, component.required))
-        lot.children.append((output.key, component.required))
+        link(world, order, lot, component.required)
     order.operations[0].actual_start = now
     _again(world, now + timedelta(minutes=15), order)
 
 
 def _report(world: World, order: Order, now: datetime) -> None:
-    """The first unfinished operation reports a fifth of the order; the last one makes goods."""
+    """The first unfinished operation reports a tenth of the order; the last one makes goods."""
     if order.state != IN_PROGRESS:
         return
     operation = next((row for row in order.operations if row.status != "COMPLETED"), None)
     if operation is None:
         return
     left = operation.quantity - operation.good - operation.scrap
-    step = max((operation.quantity / 5).quantize(Decimal(1)), Decimal(1))
+    step = max((operation.quantity / 10).quantize(Decimal(1)), Decimal(1))
     good = min(left, step)
     operation.actual_start = operation.actual_start or now
     add_report(order, operation, now, good, Decimal(0), final=good == left)
@@ -79,7 +90,7 @@ def _report(world: World, order: Order, now: datetime) -> None:
     if operation is order.operations[-1]:
         _make(world, order, good, now, final=good == left)
     if order.operations[-1].status != "COMPLETED":
-        _again(world, now + timedelta(minutes=12), order)
+        _again(world, now + timedelta(minutes=25), order)
 
 
 def _use(world: World, order: Order, share: Decimal, now: datetime) -> None:
@@ -103,10 +114,30 @@ def _make(world: World, order: Order, good: Decimal, now: datetime, *, final: bo
     settle_later(world, happen(world, draft), draft.lag)
     if final:
         order.state, order.actual_end = COMPLETED, now
+        for shipment in world.shipments_by["order"].get(order.number, ()):
+            if shipment.tracker is None:
+                world.plan(now + timedelta(minutes=40), partial(_pack_up, world, shipment, order))
+
+
+def _pack_up(world: World, shipment: Shipment, order: Order, now: datetime) -> None:
+    """What the order made is picked and packed, as far as it goes, and the carrier gets its label."""
+    gone = sum(
+        (line.picked for row in world.shipments_by["order"][order.number] for line in row.lines), Decimal(0)
+    )
+    line = shipment.lines[0]
+    line.lot = order.lot
+    line.picked += min(line.ordered - line.picked, max(order.good - gone, Decimal(0)))
+    shipment.picked_percent = (line.picked * 100 / line.ordered).quantize(Decimal("0.1"))
+    shipment.status = "PACKED"
+    pack(world, shipment, "")
+    shipment.tracker = new_tracker(world, shipment, now + timedelta(hours=40))
+    claim(world, shipment, shipment.tracker, "pre_transit", now)
+    world.add_shipment(shipment)
+    _move_on(world, now + timedelta(minutes=60), shipment)
 
 
 def _move_on(world: World, at: datetime, shipment: Shipment) -> None:
-    world.plan(at, lambda now: _advance(world, shipment, now))
+    world.plan(at, partial(_advance, world, shipment))
 
 
 def _advance(world: World, shipment: Shipment, now: datetime) -> None:

@@ -26,15 +26,21 @@ _PATH = {
 }
 
 
-def tracker_for(world: World, shipment: Shipment, left: datetime) -> Tracker:
-    """A tracker with the events that led to the shipment's status, the last before the clock's start."""
-    now = world.clock.start
-    tracker = Tracker(
+def new_tracker(world: World, shipment: Shipment, eta: datetime) -> Tracker:
+    """A tracker of which nothing is known yet but when it should arrive."""
+    return Tracker(
         number=f"1Z{int(shipment.number) % 100000:05d}{world.rng.randint(100000, 999999)}",
         pro=f"PRO-{shipment.number[-5:]}",
         status="",
-        eta=max(left, shipment.planned_ship, now - timedelta(hours=20)) + timedelta(hours=30),
+        eta=eta,
     )
+
+
+def tracker_for(world: World, shipment: Shipment, left: datetime) -> Tracker:
+    """A tracker with the events that led to the shipment's status, the last before the clock's start."""
+    now = world.clock.start
+    eta = max(left, shipment.planned_ship, now - timedelta(hours=20)) + timedelta(hours=30)
+    tracker = new_tracker(world, shipment, eta)
     path = _PATH[shipment.status]
     first = left - timedelta(hours=3)
     for n, word in enumerate(path):
@@ -49,6 +55,7 @@ def claim(world: World, shipment: Shipment, tracker: Tracker, word: str, at: dat
     home = world.plants[shipment.plant]
     away = world.parties[shipment.partner]
     near = word in ("pre_transit", "in_transit")
+    near = near != (shipment.direction == "INBOUND")
     city, country = (home.city, home.country) if near else (away.city, away.country)
     number = f"{tracker.number}-{len(tracker.events) + 1}"
     recorded = at + timedelta(minutes=len(tracker.events) * 2 + 1)

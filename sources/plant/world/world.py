@@ -87,6 +87,9 @@ class World:
             "purchase_order": {shipment.purchase_order},
             "order": {line.order for line in shipment.lines},
             "sales_order": {line.sales_order for line in shipment.lines},
+            "sales_line": {
+                f"{line.sales_order}/{line.sales_line}" for line in shipment.lines if line.sales_order
+            },
             "sscc": {unit.sscc for unit in shipment.units},
             "tracking": {shipment.tracker.number} if shipment.tracker else set(),
             "lot": {f"{line.item}|{line.lot}" for line in shipment.lines if line.lot},
