@@ -23,4 +23,5 @@ def build_world(seed: int = 7, clock: Clock | None = None) -> World:
     seed_quality(world)
     seed_special(world)
     start(world)
+    world.tick(world.clock.start)
     return world
