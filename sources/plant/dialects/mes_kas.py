@@ -19,6 +19,7 @@ from sources.plant.dialects.common import Access, Rows, limited, moment, number,
 from sources.plant.dialects.mes_view import LotQuestion, MesView, Question
 from sources.plant.knobs import Knobs
 from sources.plant.world.material import Lot, LotKey, Movement, Place
+from sources.plant.world.motion import RETURN
 from sources.plant.world.production import (
     CLOSED,
     COMPLETED,
@@ -229,12 +230,12 @@ class Kassel:
     def _movement(self, row: Movement) -> Row:
         return {
             "bookingId": row.number,
-            "type": "CONSUMPTION",
+            "type": "RETURN" if row.kind == RETURN else "CONSUMPTION",
             "orderNumber": row.order,
             "material": row.item,
             "lot": row.lot,
             "plant": row.plant,
-            "place": row.source,
+            "place": row.source or row.target,
             "quantity": number(self.view.pieces(row.item, row.quantity)),
             "uom": "PCS",
             "bookedAt": when(row.occurred_at),

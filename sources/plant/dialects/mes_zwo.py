@@ -26,6 +26,7 @@ from sources.plant.dialects.common import Access, Rows, limited, number, pairs
 from sources.plant.dialects.mes_view import LotQuestion, MesView, Question
 from sources.plant.knobs import Knobs
 from sources.plant.world.material import Lot, LotKey, Movement, Place
+from sources.plant.world.motion import RETURN
 from sources.plant.world.production import (
     CLOSED,
     COMPLETED,
@@ -193,12 +194,12 @@ class Zwolle:
     def _booking(self, row: Movement) -> Row:
         return {
             "booking_id": row.number,
-            "kind": "use",
+            "kind": "return" if row.kind == RETURN else "use",
             "job": int(row.order),
             "item": row.item,
             "lot": short(row.lot),
             "site": row.plant,
-            "place": row.source,
+            "place": row.source or row.target,
             "qty": number(self.view.pieces(row.item, row.quantity)),
             "unit": "pcs",
             "at_ms": ms(row.occurred_at),

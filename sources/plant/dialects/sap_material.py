@@ -37,10 +37,10 @@ TYPES = {
     "PURCHASE_RECEIPT": "101",
     "PRODUCTION_RECEIPT": "101",
     "ISSUE_TO_PRODUCTION": "261",
+    "RETURN_FROM_PRODUCTION": "262",
     "TRANSFER": "311",
     "SHIP": "601",
     "ADJUSTMENT": "702",
-    "STATUS_CHANGE": "344",
 }
 PROFILE = {"NONE": "", "LOT": "", "SERIAL": "0001", "LOT_AND_SERIAL": "0001"}
 StockRow = tuple[Place, Decimal]

@@ -25,7 +25,6 @@ from sources.plant.world.world import World
 ACCESS = Access("crossdock", "wms-demo-client")
 LIFE = 300
 MOST_KEYS, MOST_ROWS = 100, 500
-MOVES = ("PRODUCTION_RECEIPT", "TRANSFER", "SHIP", "PURCHASE_RECEIPT", "ADJUSTMENT", "STATUS_CHANGE")
 
 
 class Tokens:
@@ -87,14 +86,14 @@ class Warehouse:
         ]
 
     def bins(self, request: Request) -> Response:
-        """Places by code, site or kind; each names the ERP storage location above it."""
+        """Places by code, site or kind, lines included; each names the ERP storage location above it."""
         codes, sites, kinds = keys(request, "bin"), keys(request, "site"), keys(request, "type")
         known = self.world.locations
         places = [known[code] for code in codes if code in known] if codes else list(known.values())
         rows = [
             row
             for row in places
-            if row.kind not in ("STORAGE_LOCATION", "WIP")
+            if row.kind != "STORAGE_LOCATION"
             and (not sites or row.plant in sites)
             and (not kinds or row.kind in kinds)
         ]

@@ -16,7 +16,6 @@ TYPES = {
     "SHIP": "LOAD_OUT",
     "PURCHASE_RECEIPT": "PUTAWAY_PO",
     "ADJUSTMENT": "COUNT",
-    "STATUS_CHANGE": "STATUS",
 }
 
 

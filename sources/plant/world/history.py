@@ -7,14 +7,25 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
 
 from sources.plant.world.material import Lot, LotKey, Place
-from sources.plant.world.motion import ISSUE, RECEIPT, TRANSFER, Draft, happen, home, settle_later
+from sources.plant.world.motion import (
+    ADJUST,
+    ISSUE,
+    RECEIPT,
+    RETURN,
+    TRANSFER,
+    Draft,
+    happen,
+    home,
+    settle_later,
+)
 from sources.plant.world.places import GOODS, LETTERS, RAW, line_side
 from sources.plant.world.production import CANCELLED, COMPLETED, RELEASED, STARTED, ZERO, Component, Order
 from sources.plant.world.world import World
 
 DUPLICATE_BACKFLUSH = "1000052"
+RETURNED = ("1000064", "1000070")
 LATE_LAG = timedelta(hours=9)
-SHRUNK = 6
+SHRUNK, COUNTED = 6, 8
 
 
 class History:
@@ -38,6 +49,7 @@ class History:
                 self._receipts(order)
         for lot in list(self.world.lots.values()):
             self._open(lot)
+        self._counts()
         for draft in sorted(self.drafts, key=lambda draft: draft.at):
             settle_later(self.world, happen(self.world, draft), draft.lag)
         self._shrink()
@@ -115,6 +127,9 @@ class History:
             at = end + timedelta(minutes=5)
             ghost = Draft(at, ISSUE, lot, used, source, "", "ERP", timedelta(), order.number, physical=False)
             self.drafts.append(ghost)
+        if order.number in RETURNED and n == 0:
+            back = Draft(end, RETURN, lot, Decimal(5), "", lot.home_bin, "MES", self.lag(), order.number)
+            self.drafts.append(back)
         return used
 
     def _receipts(self, order: Order) -> None:
@@ -141,6 +156,14 @@ class History:
         place = Place(lot.item, lot.number, lot.plant, lot.home_bin, lot.bin_status)
         self.world.ledger.physical.add(place, boxes * box)
         self.world.ledger.book.add(home(self.world, lot), boxes * box)
+
+    def _counts(self) -> None:
+        """Cycle counts in Zwolle found a piece less here and there, and said so."""
+        lots = [lot for lot in self.world.lots.values() if not lot.order and lot.plant == "1720"]
+        for n, lot in enumerate(self.world.rng.sample(lots, COUNTED)):
+            at = self.world.clock.start - timedelta(hours=1 + 7 * n)
+            lag = LATE_LAG if n == 0 else self.lag()
+            self.drafts.append(Draft(at, ADJUST, lot, Decimal(1), lot.home_bin, "", "WMS", lag))
 
     def _shrink(self) -> None:
         """A few bins hold less than anyone has written down."""

@@ -12,8 +12,8 @@ from sources.plant.world.production import Component, Order
 from sources.plant.world.world import World
 
 RECEIPT, ISSUE, TRANSFER, SHIP = "PRODUCTION_RECEIPT", "ISSUE_TO_PRODUCTION", "TRANSFER", "SHIP"
-PURCHASE, ADJUST, STATUS = "PURCHASE_RECEIPT", "ADJUSTMENT", "STATUS_CHANGE"
-SIGNS = {RECEIPT: 1, ISSUE: -1, TRANSFER: 0, SHIP: -1, PURCHASE: 1, ADJUST: -1, STATUS: 0}
+PURCHASE, ADJUST, RETURN = "PURCHASE_RECEIPT", "ADJUSTMENT", "RETURN_FROM_PRODUCTION"
+SIGNS = {RECEIPT: 1, ISSUE: -1, TRANSFER: 0, SHIP: -1, PURCHASE: 1, ADJUST: -1, RETURN: 1}
 
 
 @dataclass(slots=True)
@@ -115,6 +115,8 @@ def _note(world: World, movement: Movement) -> None:
         component.staged_at = component.staged_at or movement.occurred_at
     if component is not None and movement.kind == ISSUE:
         component.consumed += movement.quantity
+    if component is not None and movement.kind == RETURN:
+        component.consumed -= movement.quantity
     order.seen_at = max(order.seen_at, movement.occurred_at)
     order.version += 1
 
@@ -129,6 +131,8 @@ def _settle_order(order: Order, movement: Movement, at: datetime) -> None:
                 report.erp_document = movement.document
     elif movement.kind == ISSUE and component is not None:
         component.issued += movement.quantity
+    elif movement.kind == RETURN and component is not None:
+        component.issued -= movement.quantity
     order.last_posting = at.date()
     order.changed_at = max(order.changed_at, at)
     order.version += 1

@@ -26,7 +26,7 @@ from sources.plant.world.world import World
 
 FIRST, COUNT = 1_000_001, 400
 SHOWCASE = "1000040"
-RUNNING_FROM, RELEASED_FROM, CREATED_FROM = 151, 236, 321
+RUNNING_FROM, RELEASED_FROM, DUE_FROM, CREATED_FROM = 151, 236, 246, 321
 _THOUSANDTH = Decimal("0.001")
 
 
@@ -59,7 +59,7 @@ def _order(world: World, n: int, item: Item) -> Order:
     number, state = str(FIRST + n - 1), _state(n)
     plant = "1710" if n % 20 < 13 else "1720"
     quantity = Decimal(rng.randint(10, 80) * 10)
-    planned = start + timedelta(hours=2 * (n - RELEASED_FROM))
+    planned = start + timedelta(hours=2 * (n - DUE_FROM))
     if number == SHOWCASE:
         plant, quantity, planned = "1710", Decimal(500), start - timedelta(hours=26)
     operations = operations_of(item.routing[plant], quantity, planned)

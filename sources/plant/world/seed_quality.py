@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sources.plant.world.material import Lot, LotKey, Place
@@ -68,6 +68,8 @@ def _hold(
 ) -> None:
     n = len(world.holds)
     placed = world.clock.start - timedelta(hours=2 + n % 30, minutes=n)
+    if lot is not None and not enforced:
+        placed = _just_before_leaving(world, lot, placed)
     released = enforced and n % 5 == 3 and scope == "LOT"
     plant = lot.plant if lot else world.orders[order].plant if order else world.shipments[shipment].plant
     state = "RELEASED" if released else "ENFORCED" if enforced else "PARTIALLY_ENFORCED"
@@ -96,6 +98,12 @@ def _hold(
             if row.lot == lot.number and row.kind == "SHIP" and row.occurred_at > placed
         ]
     world.add_hold(hold)
+
+
+def _just_before_leaving(world: World, lot: Lot, otherwise: datetime) -> datetime:
+    """Twenty seconds before the lot was first shipped: the hold that loses the race."""
+    moves = [row for row in world.ledger.by_item[lot.item] if row.lot == lot.number and row.kind == "SHIP"]
+    return min((row.occurred_at for row in moves), default=otherwise) - timedelta(seconds=20)
 
 
 def _enforcement(hold: Hold, *, enforced: bool) -> list[Enforcement]:

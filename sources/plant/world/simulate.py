@@ -28,8 +28,9 @@ def start(world: World) -> None:
     for n, order in enumerate(world.orders.values()):
         if order.state == IN_PROGRESS:
             _again(world, begin + timedelta(minutes=5 + n % 20), order)
-        elif order.state == RELEASED and order.planned_start >= begin:
-            _begin_at(world, order)
+        elif order.state == RELEASED:
+            late = order.planned_start < begin
+            _begin_at(world, order, begin + timedelta(hours=4) if late else order.planned_start)
         elif order.state == CREATED:
             due = max(order.planned_start - timedelta(days=1), begin + timedelta(hours=1))
             world.plan(due, partial(_release, world, order))
@@ -42,8 +43,8 @@ def _again(world: World, at: datetime, order: Order) -> None:
     world.plan(at, partial(_report, world, order))
 
 
-def _begin_at(world: World, order: Order) -> None:
-    world.plan(order.planned_start, partial(_begin, world, order))
+def _begin_at(world: World, order: Order, at: datetime) -> None:
+    world.plan(at, partial(_begin, world, order))
 
 
 def _release(world: World, order: Order, now: datetime) -> None:
@@ -51,7 +52,7 @@ def _release(world: World, order: Order, now: datetime) -> None:
     release(order, now)
     letter = LETTERS[order.plant]
     add_output(world, order, f"{letter}{area_of(world, order)}-0{int(order.number) % 5 + 1}-01")
-    _begin_at(world, order)
+    _begin_at(world, order, order.planned_start)
 
 
 def _lag(world: World) -> timedelta:

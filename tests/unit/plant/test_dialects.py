@@ -124,7 +124,8 @@ def test_offset_paging_covers_everything_once(site: Site) -> None:
 
 def test_cursor_paging_ends(site: Site) -> None:
     """The cursor of the Zwolle MES leads through all its jobs and then is null."""
-    seen, cursor = [], ""
+    seen: list[int] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = site["MES_ZWO"].get("/api/jobs", limit=30, **({"cursor": cursor} if cursor else {})).json
         seen += [row["job"] for row in page["items"]]

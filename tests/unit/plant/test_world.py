@@ -139,3 +139,25 @@ def test_cartons_fill_their_pallet(world: World) -> None:
             inside = [unit for unit in shipment.units if unit.parent == pallet.sscc]
             held = sum((quantity for unit in inside for _, quantity in unit.contents), Decimal(0))
             assert held == sum((quantity for _, quantity in pallet.contents), Decimal(0))
+
+
+def test_hold_loses_the_race(world: World) -> None:
+    """The showcase lot was held twenty seconds before it left, and the warehouse followed forty seconds late."""
+    hold = next(iter(world.holds.values()))
+    movement = world.ledger.movements[hold.violations[0]]
+    wms = next(row for row in hold.enforcement if row.system == "WMS_CEN")
+    assert movement.occurred_at - hold.placed_at == timedelta(seconds=20)
+    assert wms.confirmed_at is not None
+    assert wms.confirmed_at - movement.occurred_at == timedelta(seconds=40)
+
+
+def test_some_orders_wait_for_material(world: World) -> None:
+    """Released orders whose start has passed lack staged components: the late list is not empty."""
+    late = [
+        order.number
+        for order in world.orders.values()
+        if order.state == "RELEASED"
+        and order.planned_start < world.now()
+        and any(row.staged < row.required for row in order.components if not row.backflush)
+    ]
+    assert len(late) >= 3
