@@ -1,0 +1,219 @@
+"""From the raw rows of an answer to the cells of a bundle: every row to the key it belongs to. Pure."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schema.base import Provenance, join_key
+from schema.errors import MappingError, SourceError, SourceUnavailable
+from sources.base import Bundle, Page
+from sources.rest.conditions import word
+from sources.rest.config import ErrorSpec
+from sources.rest.environment import Context, Environment, Getter
+from sources.rest.parts import Asked, Linked, fills
+from sources.rest.paths import compile_path
+
+log = logging.getLogger("crossdock.mapping")
+MESSAGE = 120
+
+
+class Trouble:
+    """Finds the error a row or an answer of status 200 carries."""
+
+    def __init__(self, spec: ErrorSpec, env: Environment) -> None:
+        self._env = env
+        self._path = compile_path(spec.path)
+        self._message = compile_path(spec.message or spec.path)
+        self._missing = frozenset(spec.missing)
+
+    def of(self, row: Any) -> SourceError | bool:
+        """The error; True where it only means that the key is not known; False where there is none."""
+        ctx: Any = None
+        if not isinstance(row, dict):
+            return False
+        try:
+            code = self._path(row, None, ctx)
+        except (ValueError, AttributeError):
+            return False
+        if code is None or code == "" or code is False:
+            return False
+        if word(code) in self._missing:
+            return True
+        said = self._message(row, None, ctx)
+        text = (
+            said
+            if isinstance(said, str)
+            else word(code)
+            if not isinstance(code, (dict, list))
+            else "an error"
+        )
+        return SourceUnavailable(f"{self._env.system} said: {text[:MESSAGE]}")
+
+
+@dataclass(slots=True)
+class Shape:
+    """A row of an answer and the parts made of it."""
+
+    parts: tuple[Linked, ...]
+    provenance: Getter
+    env: Environment
+    trouble: Trouble | None = None
+
+    @property
+    def first(self) -> Linked:
+        """The part whose keys are asked."""
+        return self.parts[0]
+
+    def context(self, row: Any, fetched_at: datetime) -> Context:
+        """The context of a raw row, with its provenance."""
+        ctx = Context(fetched_at, Provenance(self.env.system, fetched_at))
+        try:
+            ctx.provenance = self.provenance(row, None, ctx)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            # Only the age of the payload is lost: the facts themselves are still worth showing.
+            self.env.unknown("provenance", str(error))
+        return ctx
+
+
+@dataclass(slots=True)
+class Cells:
+    """The bundle of one batch while it is filled."""
+
+    shape: Shape
+    asked: Asked
+    wants: frozenset[type]
+    bundle: Bundle = field(init=False)
+    stray: SourceError | None = None
+    _found: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        size = len(self.asked.ours)
+        self.bundle = {linked.part.type: [None] * size for linked in self._wanted()}
+
+    def _wanted(self) -> list[Linked]:
+        return [linked for linked in self.shape.parts if linked.part.type in self.wants]
+
+    def fail(self, places: Iterable[int], error: SourceError) -> None:
+        """Put an error where keys have nothing yet."""
+        for cells in self.bundle.values():
+            for place in places:
+                if cells[place] is None or isinstance(cells[place], list):
+                    cells[place] = error
+
+    def add(self, rows: Sequence[Any], fetched_at: datetime, echo: int | None) -> None:
+        """Take in the raw rows of one answer; with ``echo`` all belong to that key."""
+        for row in rows:
+            ctx = self.shape.context(row, fetched_at)
+            try:
+                places = self._places(row, ctx, echo)
+            except MappingError as error:
+                self.stray = error
+                continue
+            trouble = False if self.shape.trouble is None else self.shape.trouble.of(row)
+            if trouble is True:
+                continue
+            if trouble is not False:
+                self._blame(places, trouble)
+                continue
+            for linked in self._wanted():
+                self._part(linked, row, ctx, places, echo)
+
+    def _blame(self, places: list[int], error: SourceError) -> None:
+        if places:
+            self.fail(places, error)
+        else:
+            self.stray = error
+
+    def _places(self, row: Any, ctx: Context, echo: int | None) -> list[int]:
+        first = self.shape.first
+        if echo is not None:
+            places = [echo]
+        elif first.maker.each is not None:
+            return []
+        else:
+            places = self._match(first, row, None, ctx)
+        for place in places:
+            if place not in self._found:
+                self._found.add(place)
+                self._list(place)
+        return places
+
+    def _list(self, place: int) -> None:
+        for linked in self._wanted():
+            cells = self.bundle[linked.part.type]
+            if linked.part.many and cells[place] is None:
+                cells[place] = []
+
+    def _match(self, linked: Linked, row: Any, up: Any, ctx: Context) -> list[int]:
+        everything = range(len(self.asked.ours))
+        found: dict[int, None] = {}
+        for key in linked.keys(row, up, ctx):
+            found.update(dict.fromkeys(self.asked.find(linked.positions, key, everything)))
+        return list(found)
+
+    def _part(self, linked: Linked, row: Any, ctx: Context, places: list[int], echo: int | None) -> None:
+        cells = self.bundle[linked.part.type]
+        own = echo is None and bool(linked.positions) and (linked.maker.each is not None)
+        try:
+            for entry, around in linked.maker.rows(row, None, ctx):
+                for place in self._match(linked, entry, around, ctx) if own else places:
+                    self._put(linked, cells, place, entry, around, ctx)
+        except (MappingError, ValueError, TypeError, AttributeError, LookupError) as error:
+            found = (
+                error
+                if isinstance(error, MappingError)
+                else MappingError(f"systems.{self.shape.env.system}.{linked.maker.place}.each: {error}")
+            )
+            self._blame(places, found)
+
+    def _put(
+        self, linked: Linked, cells: list[Any], place: int, entry: Any, around: Any, ctx: Context
+    ) -> None:
+        held = cells[place]
+        if isinstance(held, SourceError) or (held is not None and not linked.part.many):
+            return
+        filled = fills(linked, self.asked.ours[place], self.asked.expected[place])
+        try:
+            made = linked.maker.make(entry, around, ctx, filled)
+        except MappingError as error:
+            cells[place] = error
+            return
+        if linked.part.many:
+            cells[place] = [made] if held is None else held
+            if held is not None:
+                held.append(made)
+        else:
+            cells[place] = made
+
+    def finish(self) -> Bundle:
+        """The bundle: what no row spoke of is not known; a list nothing was found for is empty."""
+        if self.stray is not None:
+            self.fail(range(len(self.asked.ours)), self.stray) if not self._found else None
+            log.warning("%s", self.stray)
+        if self.shape.first.part.many:
+            for linked in self._wanted():
+                cells = self.bundle[linked.part.type]
+                cells[:] = [[] if cell is None and linked.part.many else cell for cell in cells]
+        return self.bundle
+
+
+def assemble_page(shape: Shape, rows: Sequence[Any], wants: frozenset[type], fetched_at: datetime) -> Page:
+    """The keys of a page's rows and what came along."""
+    first = shape.first
+    slots: dict[tuple[str, ...], None] = {}
+    good: list[Any] = []
+    for row in rows:
+        ctx = shape.context(row, fetched_at)
+        try:
+            for entry, around in first.maker.rows(row, None, ctx):
+                slots.update(dict.fromkeys(first.keys(entry, around, ctx)))
+            good.append(row)
+        except MappingError as error:
+            # Without its key a row has no place on the page; it is told, not hidden.
+            log.warning("%s", error)
+    keys = list(slots)
+    cells = Cells(shape, Asked(keys, keys, keys), wants)
+    cells.add(good, fetched_at, None)
+    return Page([join_key(*key) for key in keys], cells.finish())

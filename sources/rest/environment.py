@@ -1,0 +1,73 @@
+"""What all mappings of one system share: its code, zone, units, codes and spellings."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, TypeAlias
+from zoneinfo import ZoneInfo
+
+from schema.base import Provenance
+from schema.errors import ConfigError
+from sources.rest.spec import Spelling
+
+log = logging.getLogger("crossdock.mapping")
+
+Raw: TypeAlias = Any
+Up: TypeAlias = "tuple[Raw, Up] | None"
+"""The rows around a nested row, nearest first."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What holds for all canonical rows of one raw row."""
+
+    fetched_at: datetime
+    provenance: Provenance
+    asked: tuple[str, ...] = ()
+
+
+Getter: TypeAlias = Callable[[Raw, Any, Context], Any]
+"""(row, rows around it, context) → value."""
+
+
+@dataclass(slots=True)
+class Environment:
+    """Settings and memory of one system's mapping."""
+
+    system: str
+    zone: ZoneInfo | None
+    plant: str | None
+    units: Mapping[str, tuple[str, str]]
+    codes: Mapping[str, Mapping[str, str]]
+    spellings: Mapping[str, Spelling]
+    unmapped: set[tuple[str, str]] = field(default_factory=set)
+
+    def unknown(self, place: str, code: str) -> None:
+        """Tell once that a code has no place in the mapping."""
+        if (place, code) not in self.unmapped and len(self.unmapped) < 1000:
+            self.unmapped.add((place, code))
+            log.warning("%s: code %r of %s is not mapped", self.system, code[:40], place)
+
+    def spelling(self, named: str | Spelling, place: str) -> Spelling:
+        """A spelling by name, or as it is."""
+        if isinstance(named, Spelling):
+            return named
+        if named not in self.spellings:
+            self.fail(
+                place, f"spelling {named!r} is not in [systems.{self.system}.spellings]", self.spellings
+            )
+        return self.spellings[named]
+
+    def coding(self, named: str | Mapping[str, str], place: str) -> Mapping[str, str]:
+        """A map of codes by name, or as it is."""
+        if not isinstance(named, str):
+            return named
+        if named not in self.codes:
+            self.fail(place, f"codes {named!r} are not in [systems.{self.system}.codes]", self.codes)
+        return self.codes[named]
+
+    def fail(self, place: str, message: str, choices: Mapping[str, Any] | None = None) -> NoReturn:
+        """Refuse the configuration, naming the place."""
+        known = f"; there are {', '.join(sorted(choices)) or 'none'}" if choices is not None else ""
+        raise ConfigError(f"systems.{self.system}.{place}: {message}{known}")

@@ -1,0 +1,190 @@
+"""How the keys of a batch travel: the calls a batch costs. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from schema.base import split_key
+from sources.rest.config import CallSpec, KeysSpec, ReadSpec
+from sources.rest.environment import Environment
+from sources.rest.parts import Asked, Linked
+from sources.rest.paths import split_path
+from sources.rest.spec import Spelling
+from sources.rest.spelling import inward, outward
+
+_HOLE = re.compile(r"\{(\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, and the places of the keys it asks for."""
+
+    places: list[int]
+    path: str
+    params: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """Names of the parts of a key and how the system spells each."""
+
+    names: tuple[str, ...]
+    spellings: tuple[Spelling, ...]
+
+    def ask(self, keys: Sequence[str]) -> Asked:
+        """The keys of a batch in all three spellings."""
+        ours = [split_key(key) for key in keys]
+        out = [outward(spelling) for spelling in self.spellings]
+        back = [inward(spelling) for spelling in self.spellings]
+        theirs = [tuple(write(part) for write, part in zip(out, key, strict=False)) for key in ours]
+        expected = [tuple(read(part) for read, part in zip(back, key, strict=False)) for key in theirs]
+        return Asked(ours, theirs, expected)
+
+    def words(self, key: tuple[str, ...]) -> dict[str, str]:
+        """What templates may name: the parts of a key by name and by number."""
+        numbered = {str(i): part for i, part in enumerate(key)}
+        return numbered | dict(zip(self.names, key, strict=False))
+
+
+def key_parts(
+    spec: ReadSpec, first: Linked, specs: Mapping[str, Any], env: Environment, place: str
+) -> KeyParts:
+    """The parts of a read's key: as its table says, else the attributes with the spelling of their mapping."""
+    if spec.key is not None:
+        pairs = [part.partition(":")[::2] for part in spec.key]
+        names = tuple(name for name, _ in pairs)
+        return KeyParts(names, tuple(env.spelling(how, place) if how else Spelling() for _, how in pairs))
+    found = [specs[name].key if name in specs else None for name in first.attributes]
+    spellings = tuple(Spelling() if how is None else env.spelling(how, place) for how in found)
+    return KeyParts(first.attributes, spellings)
+
+
+def fill(template: str, words: Mapping[str, str], *, path: bool = False) -> str:
+    """A text with the named words put in; in a path they are escaped."""
+
+    def put(match: re.Match[str]) -> str:
+        word = words[match[1]]
+        return quote(word, safe="") if path else word
+
+    return _HOLE.sub(put, template)
+
+
+def check_words(spec: ReadSpec, parts: KeyParts, env: Environment, place: str) -> None:
+    """Refuse templates that name something that is no part of the key."""
+    known = {*parts.names, *(str(i) for i in range(len(parts.names)))}
+    texts = [spec.path, *spec.params.values(), *spec.headers.values(), *_texts(spec.body)]
+    per_call = {name for text in texts for name in _HOLE.findall(text)}
+    each = _each(spec.keys) if spec.keys is not None else []
+    for name in [*per_call, *spec.group, *(n for text in each for n in _HOLE.findall(text))]:
+        if name not in known:
+            env.fail(place, f"{{{name}}} is no part of its key", dict.fromkeys(known))
+    if spec.keys is not None and per_call - set(spec.group):
+        named = ", ".join(sorted(per_call - set(spec.group)))
+        env.fail(place, f"{named} differs from key to key of one call: add it to group, or leave out keys")
+
+
+def _each(keys: KeysSpec) -> list[str]:
+    if keys.each is None:
+        return []
+    return list(keys.each.values()) if isinstance(keys.each, dict) else [keys.each]
+
+
+def _texts(body: Any) -> list[str]:
+    if isinstance(body, str):
+        return [body]
+    inner = body.values() if isinstance(body, dict) else body if isinstance(body, list) else ()
+    return [text for value in inner for text in _texts(value)]
+
+
+def calls(spec: ReadSpec, parts: KeyParts, asked: Asked, wants: frozenset[type]) -> list[Call]:
+    """The requests for a batch."""
+    extra = wanted_params(spec, wants)
+    places = list(range(len(asked.theirs)))
+    if spec.keys is None:
+        return [_call(spec, parts, asked, [place], extra) for place in places]
+    if not spec.group:
+        return [_call(spec, parts, asked, places, extra)] if places else []
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place in places:
+        words = parts.words(asked.theirs[place])
+        groups.setdefault(tuple(words[name] for name in spec.group), []).append(place)
+    return [_call(spec, parts, asked, group, extra) for group in groups.values()]
+
+
+def wanted_params(spec: CallSpec, wants: frozenset[type]) -> list[tuple[str, str]]:
+    """Parameters that wanted classes add; values of the same parameter are joined by commas."""
+    names = {cls.__name__ for cls in wants}
+    joined: dict[str, dict[str, None]] = {}
+    for name, params in spec.wanted.items():
+        if name in names:
+            for param, value in params.items():
+                joined.setdefault(param, {})[value] = None
+    return [(param, ",".join(values)) for param, values in joined.items()]
+
+
+def _call(
+    spec: ReadSpec, parts: KeyParts, asked: Asked, places: list[int], extra: list[tuple[str, str]]
+) -> Call:
+    words = parts.words(asked.theirs[places[0]])
+    params = [(name, fill(value, words)) for name, value in spec.params.items()] + extra
+    body = None if spec.body is None else filled_body(spec.body, words)
+    if spec.keys is not None:
+        listed = [_one(spec.keys, parts, asked.theirs[place]) for place in places]
+        listed = [one for i, one in enumerate(listed) if one not in listed[:i]]
+        if spec.keys.body is not None:
+            body = put(body or {}, spec.keys.body, listed)
+        else:
+            params += _key_params(spec.keys, [str(one) for one in listed])
+    headers = {name: fill(value, words) for name, value in spec.headers.items()}
+    return Call(places, fill(spec.path, words, path=True), params, headers, body)
+
+
+def _one(keys: KeysSpec, parts: KeyParts, key: tuple[str, ...]) -> str | dict[str, str]:
+    words = parts.words(key)
+    if keys.quote == "odata":
+        words = {name: word.replace("'", "''") for name, word in words.items()}
+    if keys.each is None:
+        return words[parts.names[-1]]
+    if isinstance(keys.each, dict):
+        return {name: fill(text, words) for name, text in keys.each.items()}
+    return fill(keys.each, words)
+
+
+def _key_params(keys: KeysSpec, listed: list[str]) -> list[tuple[str, str]]:
+    name = keys.param or ""
+    if keys.join is None:
+        return [(name, one) for one in listed]
+    return [(name, keys.wrap.replace("{}", keys.join.join(listed)))]
+
+
+def filled_body(body: Any, words: Mapping[str, str]) -> Any:
+    """A JSON body with its templates filled."""
+    if isinstance(body, str):
+        return fill(body, words)
+    if isinstance(body, dict):
+        return {name: filled_body(value, words) for name, value in body.items()}
+    return [filled_body(value, words) for value in body] if isinstance(body, list) else body
+
+
+def put(body: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """A body with a value at a dotted place."""
+    *way, last = split_path(place)[1]
+    at = body
+    for name in way:
+        at = at.setdefault(name, {})
+    at[last] = value
+    return body
+
+
+def encoded(body: Any, headers: dict[str, str]) -> bytes | None:
+    """A body as JSON, its content type among the headers."""
+    if body is None:
+        return None
+    headers.setdefault("Content-Type", "application/json")
+    return msgspec.json.encode(body)

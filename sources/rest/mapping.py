@@ -1,0 +1,201 @@
+"""Raw rows to canonical rows. Pure: compiled once from the tables, no input or output."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, is_dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from schema import commerce, equipment, logistics, material, production, quality
+from schema.base import KEYS, Provenance
+from schema.errors import MappingError
+from sources.rest.conditions import Predicate, compile_where
+from sources.rest.environment import Context, Environment, Getter
+from sources.rest.fields import compile_field, compile_provenance, kind_of
+from sources.rest.paths import compile_path
+from sources.rest.spec import FieldSpec, RowSpec, TypeSpec
+
+MODULES = (commerce, equipment, logistics, material, production, quality)
+TYPES = {cls.__name__: cls for cls in KEYS if cls.__module__ in {module.__name__ for module in MODULES}}
+"""Name in a table → canonical class."""
+SAMPLE = 80
+_ABSENT: Any = object()
+
+
+@dataclass(slots=True)
+class Maker:
+    """Makes one canonical class from one raw row. ``keys`` are the attributes the asked key may fill."""
+
+    cls: type
+    place: str
+    getters: dict[str, Getter]
+    fallbacks: dict[str, Any]
+    each: Getter | None
+    where: Predicate | None
+    provenance: Getter | None
+    mapped: frozenset[str]
+    env: Environment
+
+    def rows(self, row: Any, up: Any, ctx: Context) -> Iterator[tuple[Any, Any]]:
+        """The raw rows this class is made from, with what is around them."""
+        if self.each is None:
+            entries, around = [row], up
+        else:
+            entries, around = self._entries(row, up, ctx), (row, up)
+        for entry in entries:
+            if self.where is None or self.where(entry, around, ctx):
+                yield entry, around
+
+    def _entries(self, row: Any, up: Any, ctx: Context) -> list[Any]:
+        found = self.each(row, up, ctx) if self.each is not None else None
+        if isinstance(found, dict):
+            return [found]
+        if found is not None and not isinstance(found, list):
+            raise ValueError("a list of rows was expected")
+        return found or []
+
+    def make(self, row: Any, up: Any, ctx: Context, filled: Mapping[str, str]) -> Any:
+        """One canonical row; raises MappingError naming table, field and a sample."""
+        values: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, get in self.getters.items():
+                value = get(row, up, ctx)
+                if value is None:
+                    value = filled.get(name, self.fallbacks[name])
+                    if value is _ABSENT:
+                        raise ValueError("nothing is there, and it is needed")
+                values[name] = value
+            for name, value in filled.items():
+                values[name] = value
+            if self.provenance is not None:
+                values["provenance"] = self.provenance(row, up, ctx)
+            elif "provenance" in self.fallbacks:
+                values["provenance"] = ctx.provenance
+        except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError) as error:
+            self._refuse(name, error, row)
+        return self.cls(**values)
+
+    def _refuse(self, name: str, error: Exception, row: Any) -> NoReturn:
+        shown = (
+            str(error)
+            if isinstance(error, ValueError)
+            else f"the row is not as expected ({type(error).__name__})"
+        )
+        raise MappingError(
+            f"systems.{self.env.system}.{self.place}.{name}: {shown}; in {sample(row)}",
+        ) from error
+
+
+def sample(row: Any) -> str:
+    """The beginning of a raw row."""
+    written = msgspec.json.encode(row)[: SAMPLE * 2].decode("utf-8", "replace")
+    return written if len(written) <= SAMPLE else f"{written[: SAMPLE - 1]}…"
+
+
+def compile_row(name: str, spec: RowSpec, env: Environment) -> tuple[dict[type, Maker], Getter]:
+    """The makers of all classes a raw row speaks of, and the maker of its provenance."""
+    place = f"rows.{name}"
+    makers = {}
+    for type_name, type_spec in spec.types().items():
+        cls = TYPES.get(type_name)
+        if cls is None:
+            env.fail(place, f"{type_name!r} is not a canonical class{_meant(type_name, TYPES)}")
+        makers[cls] = _maker(cls, type_spec, env, f"{place}.{type_name}")
+    if not makers:
+        env.fail(place, "maps no canonical class")
+    return makers, compile_provenance(spec.provenance, env, f"{place}.provenance")
+
+
+def _maker(cls: type, spec: TypeSpec, env: Environment, place: str) -> Maker:
+    getters, fallbacks = _attributes(cls, spec.attributes(), env, place)
+    return Maker(
+        cls=cls,
+        place=place,
+        getters=getters,
+        fallbacks=fallbacks,
+        each=None if spec.each is None else compile_path(spec.each),
+        where=compile_where(spec.where),
+        provenance=(
+            None
+            if spec.provenance is None
+            else compile_provenance(spec.provenance, env, f"{place}.provenance")
+        ),
+        mapped=frozenset(spec.attributes()),
+        env=env,
+    )
+
+
+def _attributes(
+    cls: type, specs: Mapping[str, FieldSpec], env: Environment, place: str
+) -> tuple[dict[str, Getter], dict[str, Any]]:
+    """Per attribute how it is made and what it is where nothing is there."""
+    hints = get_type_hints(cls, include_extras=True)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in specs:
+        if name not in fields:
+            env.fail(place, f"{name!r} is not an attribute of {cls.__name__}{_meant(name, fields)}")
+    getters: dict[str, Getter] = {}
+    fallbacks: dict[str, Any] = {}
+    for name, field in fields.items():
+        spec = specs.get(name) or _implied(name, env)
+        kind = kind_of(hints[name])
+        absent = None if kind.optional else _ABSENT
+        fallbacks[name] = field.default if field.default is not MISSING else absent
+        if kind.base is Provenance:
+            continue
+        if spec is not None:
+            getters[name] = _getter(spec, hints[name], env, f"{place}.{name}")
+    return getters, fallbacks
+
+
+def _implied(name: str, env: Environment) -> FieldSpec | None:
+    if name == "plant" and env.plant is not None:
+        return FieldSpec(const=env.plant)
+    return FieldSpec(const=env.system) if name == "system" else None
+
+
+def _getter(spec: FieldSpec, annotation: Any, env: Environment, place: str) -> Getter:
+    kind = kind_of(annotation)
+    inner = kind_of(get_args(kind.base)[0]).base if get_origin(kind.base) is tuple else kind.base
+    if spec.fields is None or not is_dataclass(inner) or not isinstance(inner, type):
+        if spec.fields is not None:
+            env.fail(place, "is not an object: it has no fields")
+        return compile_field(spec, kind, env, place)
+    maker = _maker(inner, _nested(spec), env, place)
+    missing = [name for name in required(maker) if name not in maker.getters]
+    if missing:
+        env.fail(place, f"{inner.__name__} needs {', '.join(missing)}")
+    return _objects(maker) if get_origin(kind.base) is tuple else _object(maker)
+
+
+def _nested(spec: FieldSpec) -> TypeSpec:
+    return TypeSpec.model_validate({"each": spec.each, **(spec.fields or {})})
+
+
+def _objects(maker: Maker) -> Getter:
+    def get(row: Any, up: Any, ctx: Context) -> Any:
+        return tuple([maker.make(entry, around, ctx, {}) for entry, around in maker.rows(row, up, ctx)])
+
+    return get
+
+
+def _object(maker: Maker) -> Getter:
+    def get(row: Any, up: Any, ctx: Context) -> Any:
+        for entry, around in maker.rows(row, up, ctx):
+            return maker.make(entry, around, ctx, {})
+        return None
+
+    return get
+
+
+def required(maker: Maker) -> list[str]:
+    """Attributes that must be mapped or filled."""
+    return [name for name, value in maker.fallbacks.items() if value is _ABSENT and name != "provenance"]
+
+
+def _meant(name: str, choices: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, choices, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(sorted(choices))}"

@@ -1,0 +1,109 @@
+"""Parts of a read, and whose key each raw row belongs to."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from schema.base import KEYS, split_key
+from schema.errors import MappingError
+from sources.base import Part
+from sources.rest.environment import Context, Environment, Getter
+from sources.rest.mapping import TYPES, Maker, required, sample
+
+_PART = re.compile(r"(\w+)(\*?)(?: by (\w+))?")
+
+
+def parse_part(text: str, env: Environment, place: str) -> Part:
+    """``Type``, ``Type*`` for many, ``Type* by order`` where the class is found under several keys."""
+    match = _PART.fullmatch(text.strip())
+    if match is None or match[1] not in TYPES:
+        env.fail(place, f'{text!r} is not a part; write a class, such as "Operation* by order"', TYPES)
+    cls, many, by = TYPES[match[1]], bool(match[2]), match[3]
+    names = KEYS[cls]
+    if by is None:
+        others = [name for name in names if name != "id"]
+        single = "id" if "id" in names and not many else None
+        by = single or (others[0] if len(others) == 1 else None)
+    if by not in names:
+        env.fail(place, f'{text!r}: say by which key: "{text} by {next(iter(names))}"', names)
+    return Part(cls, by, many)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A part with its maker. ``attributes`` make its key; the values at ``positions`` are read off the row."""
+
+    part: Part
+    maker: Maker
+    attributes: tuple[str, ...]
+    positions: tuple[int, ...]
+    getters: tuple[Getter, ...]
+
+    def keys(self, row: Any, up: Any, ctx: Context) -> list[tuple[str, ...]]:
+        """The keys this raw row speaks of, as far as it says; raises MappingError where it cannot be read."""
+        try:
+            values = [get(row, up, ctx) for get in self.getters]
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise MappingError(
+                f"systems.{self.maker.env.system}.{self.maker.place}: "
+                f"the key {'/'.join(self.attributes)} cannot be read ({type(error).__name__}); in {sample(row)}"
+            ) from error
+        if len(values) == 1 and isinstance(values[0], tuple):
+            return [split_key(key) for key in values[0]]
+        return [] if None in values else [tuple(values)]
+
+
+def link(part: Part, makers: Mapping[type, Maker], env: Environment, place: str) -> Linked:
+    """A part joined with the maker of its class."""
+    maker = makers.get(part.type)
+    if maker is None:
+        env.fail(place, f"the row says nothing of {part.type.__name__}: add its table")
+    attributes = KEYS[part.type][part.by]
+    told = any(name in maker.mapped for name in attributes)
+    positions = tuple(i for i, name in enumerate(attributes) if told and name in maker.getters)
+    needed = [n for n in required(maker) if n not in maker.getters and n not in attributes]
+    if needed:
+        env.fail(maker.place, f"{part.type.__name__} needs {', '.join(needed)}")
+    return Linked(part, maker, attributes, positions, tuple(maker.getters[attributes[i]] for i in positions))
+
+
+@dataclass(slots=True)
+class Asked:
+    """The keys of a call in our spelling, in the system's, and as they come back from it."""
+
+    ours: list[tuple[str, ...]]
+    theirs: list[tuple[str, ...]]
+    expected: list[tuple[str, ...]]
+    _index: dict[tuple[int, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
+
+    def find(self, positions: tuple[int, ...], values: tuple[str, ...], within: Iterable[int]) -> list[int]:
+        """Places of the asked keys that have these values at these positions."""
+        index = self._index.get(positions)
+        if index is None:
+            index = self._index[positions] = {}
+            whole = positions == (0,) and self.expected and len(self.expected[0]) > 1
+            for place in within:
+                key = self.expected[place]
+                known = key if whole else tuple(key[i] for i in positions)
+                index.setdefault(known, []).append(place)
+        return index.get(values, [])
+
+    def clashes(self) -> set[int]:
+        """Places of keys that the system cannot tell apart, because it cuts them."""
+        seen: dict[tuple[str, ...], list[int]] = {}
+        for place, key in enumerate(self.theirs):
+            seen.setdefault(key, []).append(place)
+        return set(chain.from_iterable(places for places in seen.values() if len(places) > 1))
+
+
+def fills(linked: Linked, asked: Sequence[str], expected: Sequence[str]) -> dict[str, str]:
+    """Attributes of a row's key that the row does not say, or says cut, as they were asked."""
+    if len(asked) != len(linked.attributes):
+        return {}
+    return {
+        name: ours
+        for i, (name, ours) in enumerate(zip(linked.attributes, asked, strict=True))
+        if i not in linked.positions or ours != expected[i]
+    }

@@ -1,0 +1,135 @@
+"""The words of a mapping: how one attribute of a canonical class is made from a raw row.
+
+A plain string is a dotted path. Everything else is a table of options, one model here, checked before the first call.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Condition: TypeAlias = str | int | bool | tuple[str | int | bool, ...]
+Case: TypeAlias = Literal["keep", "upper", "lower"]
+
+
+class Model(BaseModel):
+    """A table of the mapping language: unknown words are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Spelling(Model):
+    """How the system spells one kind of key, and so how its spelling becomes ours and ours becomes its."""
+
+    trim: bool = Field(default=True, description="Drop blanks around what comes in.")
+    prefix: str = Field(
+        default="", description="Text the system puts in front; dropped coming in, added going out."
+    )
+    pad: int = Field(
+        default=0, ge=0, description="Numbers are zero-padded to this length; dropped coming in."
+    )
+    width: int = Field(
+        default=0, ge=0, description="Our numbers are zero-padded to this length; not the system's."
+    )
+    strip_zeros: bool = Field(default=False, description="Drop leading zeros of numbers coming in.")
+    case: Case = Field(default="keep", description="Our case of it.")
+    send_case: Case = Field(default="keep", description="The system's case of it.")
+    cut: int = Field(default=0, ge=0, description="The system keeps only this many characters.")
+    codes: dict[str, str] = Field(default={}, description="The system's value = ours, for short lists.")
+
+
+class UnitSpec(Model):
+    """A unit of the system that is a fixed part or multiple of a standard unit."""
+
+    unit: str
+    factor: str = Field(default="1", pattern=r"^\d+(\.\d+)?$")
+
+
+class Rule(Model):
+    """If all conditions of ``when`` hold, the value is ``then``."""
+
+    when: dict[str, Condition]
+    then: str | int | bool
+
+
+class FieldSpec(Model):
+    """How one attribute is made. A string alone is its ``path``."""
+
+    path: str | tuple[str, ...] | None = Field(
+        default=None, description="Dotted path; of several the first set."
+    )
+    const: str | int | bool | None = Field(default=None, description="A fixed value.")
+    template: str | None = Field(default=None, description='Text with paths: "{plant}-{number}".')
+    ref: tuple[str, ...] | None = Field(default=None, description='Key of keys: ["plant", "order_no:order"].')
+    rules: tuple[Rule, ...] | None = Field(default=None, description="First rule that holds decides.")
+    flags: tuple[str, ...] | None = Field(default=None, description="Names of the flags that are set.")
+    each: str | None = Field(
+        default=None, description="Path of a list; the other options apply to its elements."
+    )
+    fields: "dict[str, FieldSpec] | None" = Field(default=None, description="Attributes of a nested object.")
+    default: str | int | bool | None = Field(default=None, description="Canonical value where there is none.")
+    null: tuple[str | int | bool, ...] = Field(default=(), description="Values that mean: none.")
+    codes: str | dict[str, str] | None = Field(default=None, description="Map of codes, or the name of one.")
+    key: str | Spelling | None = Field(default=None, description="Spelling of the key, or the name of one.")
+    split: str | None = Field(default=None, description="Separator of a list written as one text.")
+    format: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="Of times: iso, epoch_s, epoch_ms, odata or a strptime pattern; several are tried.",
+    )
+    zone: str | None = Field(
+        default=None, description="Time zone of naive times; else the system's time_zone."
+    )
+    time: str | None = Field(
+        default=None, description="Path of the time of day, where the date stands alone."
+    )
+    quantity: str | None = Field(default=None, description="Path of the amount.")
+    unit: "FieldSpec | None" = Field(default=None, description="Unit of the amount.")
+    factor: str | None = Field(default=None, description="Amounts are in so many of the unit.")
+    times: str | None = Field(default=None, description="Multiply the number by this.")
+    duration: Literal["iso", "seconds", "minutes", "hours"] | None = Field(
+        default=None, description="What a duration is written in."
+    )
+    true: tuple[str | int | bool, ...] | None = Field(default=None, description="Values that mean yes.")
+    invert: bool = Field(default=False, description="Yes means no.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, data: Any) -> Any:
+        return {"path": data} if isinstance(data, str) else data
+
+
+class ProvenanceSpec(Model):
+    """Where a payload says how old it is and under which key it is known."""
+
+    source_key: FieldSpec | None = None
+    updated_at: FieldSpec | None = None
+    version: FieldSpec | None = None
+
+
+class TypeSpec(BaseModel):
+    """How rows of one canonical class are made from a raw row; other words are its attributes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, FieldSpec] = Field(init=False)
+
+    each: str | None = Field(
+        default=None, description="Path of a nested list: one canonical row for each element."
+    )
+    where: dict[str, Condition] = Field(default={}, description="Only rows for which all of this holds.")
+    provenance: ProvenanceSpec | None = Field(default=None, description="Its own provenance; else the row's.")
+
+    def attributes(self) -> dict[str, FieldSpec]:
+        """Attribute → how it is made."""
+        return self.__pydantic_extra__ or {}
+
+
+class RowSpec(BaseModel):
+    """What one raw row says: a table for every canonical class it speaks of."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, TypeSpec] = Field(init=False)
+
+    provenance: ProvenanceSpec = Field(default=ProvenanceSpec(), description="Provenance of all its classes.")
+
+    def types(self) -> dict[str, TypeSpec]:
+        """Name of a canonical class → how it is made."""
+        return self.__pydantic_extra__ or {}
