@@ -94,7 +94,9 @@ class History:
         for n, component in enumerate(order.components):
             lot = self._pick(component.item, order.plant, order)
             component.lot = lot.number
-            self._need[lot.key] += component.required * Decimal("1.10")
+            # The books must bear the duplicate too, or they would show less than nothing.
+            times = 2 if order.number == DUPLICATE_BACKFLUSH and n == 0 else 1
+            self._need[lot.key] += component.required * times * Decimal("1.10")
             if order.state in STARTED:
                 self._stage(order, component, lot, line_side(order.operations[0].work_center))
                 used = self._consume(order, component, lot, share, n)
