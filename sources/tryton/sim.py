@@ -57,9 +57,9 @@ class Sim:
                 headers.get("authorization", ""), path, scope["query_string"].decode()
             )
         text = isinstance(answer, str)
-        kind = b"text/html; charset=utf-8" if text else b"application/json"
+        media = b"text/html; charset=utf-8" if text else b"application/json"
         content = answer if isinstance(answer, str) else json.dumps(answer)
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", media)]})
         await send({"type": "http.response.body", "body": content.encode()})
 
     def _rest(self, authorization: str, path: str, query: str) -> tuple[int, Any]:
