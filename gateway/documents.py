@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ class Document:
     sha256: str
     ast: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
+    described: object = None
+    """What the engine's hooks found out about it, once for all its runs."""
 
 
 class DocumentInvalid(Exception):
@@ -70,6 +73,7 @@ class Documents:
         *,
         max_entries: int = 1_000,
         max_bytes: int = 64 << 20,
+        describe: Callable[[DocumentNode], object] | None = None,
     ) -> None:
         self.schema = schema
         self.limits = limits
@@ -77,6 +81,7 @@ class Documents:
         self.max_bytes = max_bytes
         self._kept: OrderedDict[str, tuple[Document, int]] = OrderedDict()
         self._bytes = 0
+        self._describe = describe
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -124,7 +129,7 @@ class Documents:
             self._validate(ast, [NoSchemaIntrospectionCustomRule, NoServiceSdlRule], "INTROSPECTION_DISABLED")
         self._validate(ast, list(specified_rules), "GRAPHQL_VALIDATION_FAILED")
         operations = tuple(d for d in ast.definitions if isinstance(d, OperationDefinitionNode))
-        return Document(sha256, ast, operations)
+        return Document(sha256, ast, operations, self._describe(ast) if self._describe else None)
 
     def _validate(self, ast: DocumentNode, rules: list[Any], code: str) -> None:
         # Suggestions ("Did you mean ...") spell out the schema, so they go when introspection goes.

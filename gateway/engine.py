@@ -9,9 +9,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Protocol
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -32,6 +33,22 @@ MakeContext = Callable[[Request], object]
 """Gives the context of one operation: a value, or an async context manager that opens and closes it."""
 
 MAX_COERCION_ERRORS = 10
+
+
+class Hooks(Protocol):
+    """What the graph wants to know of a document, and says about an operation."""
+
+    def describe(self, document: DocumentNode) -> object:
+        """Facts about a valid document, found once for all its runs."""
+        ...
+
+    def begin(self, context: Any, described: object) -> None:
+        """Give the operation's context the facts about its document."""
+        ...
+
+    def extensions(self, context: Any) -> dict[str, Any] | None:
+        """What goes into the answer's ``extensions``."""
+        ...
 
 
 class CannotRun(RequestError):
@@ -57,11 +74,15 @@ class SchemaEngine:
         limits: DocumentLimits | None = None,
         *,
         debug: bool = False,
+        hooks: Hooks | None = None,
     ) -> None:
         assert_valid_schema(schema)
         self.schema = schema
         self.make_context = make_context
-        self.documents = Documents(schema, limits or DocumentLimits())
+        self.hooks = hooks
+        self.documents = Documents(
+            schema, limits or DocumentLimits(), describe=hooks.describe if hooks is not None else None
+        )
         self.debug = debug
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
@@ -114,6 +135,8 @@ class SchemaEngine:
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
         async with scope as context:
+            if self.hooks is not None:
+                self.hooks.begin(context, document.described)
             running = execute(
                 self.schema,
                 document.ast,
@@ -123,7 +146,10 @@ class SchemaEngine:
                 max_coercion_errors=MAX_COERCION_ERRORS,
                 hide_suggestions=not self.documents.limits.introspection,
             )
-            return await running if isawaitable(running) else running
+            result = await running if isawaitable(running) else running
+            if self.hooks is not None:
+                result.extensions = self.hooks.extensions(context)
+            return result
 
     def _answer(self, result: ExecutionResult, request_id: str) -> Answer:
         errors = result.errors or []

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from schema.base import DecimalText, DurationText, OptionalRef, Provenance, Quantity, Ref, UnitCode, keyed
+from schema.base import (
+    DecimalText,
+    DurationText,
+    OptionalRef,
+    Provenance,
+    Quantity,
+    Ref,
+    SourceStatus,
+    UnitCode,
+    keyed,
+)
 
 
 class TrackingMode(StrEnum):
@@ -292,3 +302,26 @@ class InventoryMovement:
     order: OptionalRef = None
     reference: OptionalRef = None
     """What the movement shares with its twin in another system (transfer order, delivery), if anything."""
+
+
+@dataclass(slots=True)
+class InventoryPosition:
+    """The stock of an item, or of one of its lots, at a plant: book, physical and work in progress side by side.
+
+    ``unexplained = physical + wip - book - in_flight``, in the item's base unit at ``comparable_at``. Null where a
+    view cannot be expressed in the base unit: quantities are never compared one to one for lack of a factor.
+    """
+
+    item: Ref
+    plant: Ref
+    lot: OptionalRef
+    verdict: ReconcileVerdict
+    book: Quantity | None = None
+    physical: Quantity | None = None
+    wip: Quantity | None = None
+    in_flight: Quantity | None = None
+    unexplained: Quantity | None = None
+    comparable_at: datetime | None = None
+    balances: tuple[InventoryBalance, ...] = ()
+    in_flight_movements: tuple[InventoryMovement, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()

@@ -7,10 +7,11 @@ kind that serves the key's plant is asked; the next one only where the first fai
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from schema.base import Plant, SystemKind, is_scoped
+from schema.base import CircuitState, Plant, SourceSystem, SystemKind, is_scoped
 from schema.commerce import PurchaseOrder, PurchaseOrderLine, SupplierCommit
 from schema.equipment import MaintenanceOrder, WorkCenter
 from schema.errors import ConfigError
@@ -181,6 +182,39 @@ class Catalog:
     def providers(self, cls: type, by: str) -> Sequence[Provider]:
         """Every read that delivers the class by this key."""
         return self._providers.get((cls, by), ())
+
+    def system(self, code: str) -> SourceSystem | None:
+        """A system and its health; GATEWAY is the gateway itself."""
+        if code == "GATEWAY":
+            return SourceSystem(code, SystemKind.GATEWAY, "Crossdock", True, CircuitState.CLOSED)
+        system = self.systems.get(code)
+        if system is None:
+            return None
+        health = system.guard.health()
+        config = system.source.config
+        return SourceSystem(
+            code,
+            config.kind,
+            config.vendor,
+            health.healthy,
+            health.circuit,
+            health.lag_seconds,
+            health.clock_skew_ms,
+            health.last_contact_at,
+        )
+
+    def all_systems(self) -> list[SourceSystem]:
+        """Every connected system and its health, in the order of the configuration."""
+        return [system for code in self.systems if (system := self.system(code)) is not None]
+
+    def serving(self, code: str) -> list[str]:
+        """The plants a system speaks for."""
+        return [plant for plant in self.plants if self.systems[code].serves(plant)]
+
+    def last_good_at(self, code: str) -> datetime | None:
+        """When a system last gave a good answer; None where it never did, or is not a connected system."""
+        system = self.systems.get(code)
+        return None if system is None else system.guard.health().last_good_at
 
     def _tiers(self, cls: type, by: str, plant: str | None) -> Providers:
         found = [

@@ -1,0 +1,143 @@
+"""The application: routes, middleware and lifespan as three lists, made from the settings."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.config import Settings, adapter_class
+from gateway.engine import SchemaEngine
+from gateway.graphiql import graphiql_page
+from gateway.health import health_routes
+from gateway.http import BodyLimits, GraphQLEndpoint
+from gateway.limits import DocumentLimits
+from gateway.operations import Operations
+from gateway.telemetry import RequestLog
+from resolvers.context import Context
+from resolvers.graph import graphql_schema
+from schema.base import Plant
+from sources.base import Source
+from sources.catalog import Catalog
+
+FIRST_QUERY = """\
+# One order, joined live from the systems that know it.
+query Order($id: ID!) {
+  productionOrder(id: $id) {
+    id
+    status
+    item { id description }
+    planning { plannedQuantity { value unit } provenance { system { code } ageSeconds } }
+    execution { state provenance { system { code } ageSeconds } }
+    sources { system { code } outcome }
+  }
+}
+"""
+FIRST_ORDER = "po:1710/1000040"
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Readiness:
+    """Ready while the sources are open. A system that is down costs its own fields, not the gateway's readiness."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.opened = False
+
+    @asynccontextmanager
+    async def opening(self) -> AsyncIterator[None]:
+        """Opens the sources for as long as the application runs."""
+        await self.catalog.open()
+        self.opened = True
+        try:
+            yield
+        finally:
+            self.opened = False
+            await self.catalog.close()
+
+    async def ready(self) -> dict[str, object]:
+        """Whether the gateway can answer, and each system's circuit as it stands; nothing is asked."""
+        circuits = {code: system.guard.health().circuit for code, system in self.catalog.systems.items()}
+        return {"ready": self.opened, "systems": circuits}
+
+
+def make_catalog(settings: Settings) -> Catalog:
+    """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
+    plants = [
+        Plant(code=code, name=plant.name, time_zone=plant.time_zone, gln=plant.gln)
+        for code, plant in settings.plants.items()
+    ]
+    return Catalog(make_sources(settings), plants, settings.ownership)
+
+
+def make_sources(settings: Settings) -> Sequence[Source]:
+    """One source for each system in the settings."""
+    return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The whole gateway as an ASGI application. Raises ConfigError where the settings contradict each other."""
+    catalog = make_catalog(settings)
+    readiness = Readiness(catalog)
+
+    def make_context(_: Request) -> Context:
+        return Context(
+            catalog,
+            deadline_ms=settings.deadline_ms,
+            aliases=settings.aliases,
+            max_page=settings.limits.max_page,
+        )
+
+    engine = SchemaEngine(
+        graphql_schema(), make_context, document_limits(settings), hooks=Operations(graphql_schema())
+    )
+    page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
+    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page)
+    routes = [
+        Route("/", _to_endpoint, methods=["GET"]),
+        Route("/graphql", endpoint),
+        *health_routes(readiness),
+    ]
+    middleware = [Middleware(RequestLog)]
+    lifespan = [readiness.opening]
+    return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
+
+
+def document_limits(settings: Settings) -> DocumentLimits:
+    """The settings' bounds of one document."""
+    limits = settings.limits
+    return DocumentLimits(
+        max_length=limits.max_length,
+        max_tokens=limits.max_tokens,
+        max_depth=limits.max_depth,
+        max_fields=limits.max_fields,
+        max_aliases=limits.max_aliases,
+        max_root_fields=limits.max_root_fields,
+        introspection=settings.introspection,
+    )
+
+
+def body_limits(settings: Settings) -> BodyLimits:
+    """The settings' bounds of one request body."""
+    return BodyLimits(settings.limits.max_body_bytes, settings.limits.body_timeout_ms / 1000)
+
+
+async def _to_endpoint(_: Request) -> Response:
+    return RedirectResponse("/graphql", status_code=307)
+
+
+def _all_of(parts: Sequence[Lifespan]) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """One lifespan that enters each part in order and leaves them in reverse."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in parts:
+                await stack.enter_async_context(part())
+            yield
+
+    return lifespan

@@ -1,0 +1,85 @@
+"""What every part of the graph shares: systems, provenance, quantities, keys."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from strawberry.types import Info
+
+from resolvers.edges import Edge, Fact, Function, expose
+from schema.base import (
+    ExternalKey,
+    MatchRule,
+    Plant,
+    Provenance,
+    Quantity,
+    ReadMode,
+    SourceOutcome,
+    SourceStatus,
+    SourceSystem,
+)
+
+SYSTEM = Edge("system", SourceSystem, ("system",), required=True)
+
+
+def value(quantity: Quantity) -> Decimal:
+    """The amount in ``unit``."""
+    return quantity.value
+
+
+def age_seconds(provenance: Provenance, now: datetime) -> int:
+    """How old the values are: seconds between their fetch and this answer."""
+    return max(0, int((now - provenance.fetched_at).total_seconds()))
+
+
+def mode(provenance: Provenance, now: datetime) -> ReadMode:
+    """LIVE when the values were fetched for this very answer."""
+    return ReadMode.LIVE if provenance.fetched_at >= now else ReadMode.CACHE
+
+
+async def stale(row: Provenance, info: Info) -> bool:
+    """Whether the values are older than the request allows."""
+    bound = info.context.max_age_seconds
+    return bound is not None and age_seconds(row, info.context.now) > bound
+
+
+async def stale_reason(row: Provenance, info: Info) -> SourceOutcome | None:
+    """Why stale values were given all the same."""
+    return SourceOutcome.STALE if await stale(row, info) else None
+
+
+def keys_of(kind: str, key: str, rows: Iterable[Any]) -> list[ExternalKey]:
+    """The keys under which the systems know an object, read off the rows they sent.
+
+    A key that is shorter than ours was cut by its system: it may mean another object, so it is not confirmed.
+    """
+    found: dict[str, ExternalKey] = {}
+    for row in rows:
+        provenance: Provenance | None = getattr(row, "provenance", None)
+        raw = provenance.source_key if provenance is not None else None
+        if provenance is None or raw is None or provenance.system in found:
+            continue
+        rule = MatchRule.GLOBAL_ID if raw == key else MatchRule.NORMALISED_KEY
+        whole = len(raw.strip()) >= len(key)
+        found[provenance.system] = ExternalKey(
+            provenance.system, kind, key, raw, rule if whole else MatchRule.HEURISTIC, whole
+        )
+    return list(found.values())
+
+
+def install() -> None:
+    """Put the shared classes into the graph."""
+    expose(SourceSystem)
+    expose(Plant)
+    expose(SourceStatus, SYSTEM)
+    expose(ExternalKey, SYSTEM)
+    expose(Quantity, Fact("value", value))
+    expose(
+        Provenance,
+        SYSTEM,
+        Fact("age_seconds", age_seconds),
+        Fact("mode", mode),
+        Function("stale", stale),
+        Function("stale_reason", stale_reason),
+    )

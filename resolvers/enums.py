@@ -1,0 +1,24 @@
+"""The enums of the model, made known to Strawberry once, before any input or type refers to them."""
+
+import inspect
+from enum import StrEnum
+
+import strawberry
+
+import schema.integration
+import schema.production
+import schema.quality
+
+MODULES = (schema.integration, schema.production, schema.quality)
+"""Imported so that every enum of the model exists before it is looked for."""
+
+
+def register() -> list[type[StrEnum]]:
+    """Every enum of the model, as an enum of the graph."""
+    found = [enum for enum in StrEnum.__subclasses__() if enum.__module__.startswith("schema.")]
+    for enum in found:
+        strawberry.enum(enum, description=inspect.getdoc(enum))
+    return found
+
+
+ENUMS = register()

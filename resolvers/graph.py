@@ -1,0 +1,99 @@
+"""The graph: every class with its edges, every root, one schema.
+
+To see what hangs on what, read the ``install`` of a domain: one line an edge. To add a root, write a function in
+canonical classes and add it to the list below.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers import commerce, common, integration, logistics, material, production, quality, trace, viewing
+from resolvers.edges import EXPOSED, expose
+from resolvers.entities import FederatedSchema
+from resolvers.lists import lots, movements, production_orders, purchase_orders, quality_holds, shipments
+from resolvers.paging import PageInfo
+from resolvers.queries import (
+    item,
+    lot,
+    node,
+    nodes,
+    party,
+    plant,
+    production_order,
+    purchase_order,
+    resolve_key,
+    sales_order,
+    shipment,
+    source_systems,
+)
+from resolvers.scalars import SCALARS
+from resolvers.stock import inventory_positions
+from resolvers.types import Types
+
+QUERIES: Sequence[Callable[..., Any]] = (
+    node,
+    nodes,
+    viewing.viewer,
+    resolve_key,
+    item,
+    plant,
+    party,
+    lot,
+    source_systems,
+    production_order,
+    sales_order,
+    purchase_order,
+    shipment,
+    production_orders,
+    purchase_orders,
+    shipments,
+    lots,
+    movements,
+    inventory_positions,
+    quality_holds,
+    trace.trace,
+)
+
+DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing)
+
+
+def build_schema() -> strawberry.Schema:
+    """The whole graph as an Apollo Federation 2 subgraph. Built once a process; building again gives the same one."""
+    if not _BUILT:
+        EXPOSED.clear()
+        for domain in DOMAINS:
+            domain.install()
+        expose(PageInfo)
+        types = Types()
+        made = types.build()
+        query = root("Query", "What can be asked.", QUERIES, types)
+        _BUILT.append(
+            FederatedSchema(
+                query=query,
+                types=made,
+                config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
+                federation_version="2.7",
+            )
+        )
+    return _BUILT[0]
+
+
+_BUILT: list[strawberry.Schema] = []
+
+
+def graphql_schema() -> GraphQLSchema:
+    """The schema as graphql-core holds it."""
+    return build_schema()._schema
+
+
+def root(name: str, description: str, functions: Sequence[Callable[..., Any]], types: Types) -> type:
+    """A root type of functions."""
+    fields = {
+        function.__name__: strawberry.field(resolver=types.function(function), description=function.__doc__)
+        for function in functions
+    }
+    return strawberry.type(type(name, (), {**fields, "__annotations__": {}}), description=description)

@@ -1,0 +1,409 @@
+"""The list roots: which filters go to the systems, which are applied here, and by what."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from strawberry.types import Info
+
+from resolvers.context import Context
+from resolvers.edges import EXPOSED, Edge, Fact, follow
+from resolvers.ids import decode, decode_as
+from resolvers.inputs import (
+    Freshness,
+    HoldFilter,
+    LotFilter,
+    MovementFilter,
+    ProductionOrderFilter,
+    PurchaseOrderFilter,
+    ShipmentFilter,
+    TimeWindow,
+)
+from resolvers.loaders import Answer
+from resolvers.material import movement_posted_in
+from resolvers.paging import Connection, Keep, Listing, listed, since
+from schema.base import Plant, key_of
+from schema.commerce import Party, PurchaseOrder, PurchaseOrderLine
+from schema.equipment import WorkCenter
+from schema.errors import RequestError
+from schema.logistics import Shipment, ShipmentWarehouse
+from schema.material import (
+    InventoryMovement,
+    Item,
+    Location,
+    Lot,
+    LotMaster,
+)
+from schema.production import Operation, OrderPlanning, OrderStatus, ProductionOrder
+from schema.quality import QualityHold
+from sources.base import Filter
+
+S = OrderStatus
+LAGGING = {
+    S.PLANNED: (S.PLANNED,),
+    S.CREATED: (S.CREATED,),
+    S.RELEASED: (S.CREATED, S.RELEASED),
+    S.IN_PROGRESS: (S.CREATED, S.RELEASED, S.IN_PROGRESS),
+    S.ON_HOLD: (S.RELEASED, S.IN_PROGRESS, S.ON_HOLD),
+    S.COMPLETED: (S.RELEASED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED),
+    S.CLOSED: (S.CLOSED, S.COMPLETED),
+    S.CANCELLED: tuple(S),
+    S.UNKNOWN: tuple(S),
+}
+"""What the ERP may still say of an order that the shop floor knows better: it is asked for all of these."""
+
+
+class Filters:
+    """Collects the filters of a list, decoding ids."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.found: dict[str, Filter] = {}
+
+    def ids(self, name: str, ids: Sequence[str] | None, cls: type) -> None:
+        """A filter by ids of a class; a plant's or party's key is its code."""
+        if ids is not None:
+            self.found[name] = tuple([decode_as(i, cls, f"filter.{name}", self.ctx.aliases) for i in ids])
+
+    def values(self, name: str, values: Sequence[Any] | None) -> None:
+        """A filter by values."""
+        if values is not None:
+            self.found[name] = tuple([str(value) for value in values])
+
+    def text(self, name: str, value: str | datetime | None) -> None:
+        """A filter by a text or a lower bound in time."""
+        if value is not None:
+            self.found[name] = value
+
+    def window(self, name: str, window: TimeWindow | None) -> None:
+        """A filter by two bounds: ``<name>_from`` and ``<name>_to``."""
+        if window is not None:
+            if window.start >= window.end:
+                raise RequestError(f"filter.{name}: 'from' must be before 'to'.")
+            self.found[f"{name}_from"] = window.start
+            self.found[f"{name}_to"] = window.end
+
+
+def _among(name: str) -> Callable[[Any, Any], bool]:
+    return lambda row, values: getattr(row, name) in values
+
+
+def _contains(name: str) -> Callable[[Any, Any], bool]:
+    return lambda row, text: str(text).lower() in getattr(row, name).lower()
+
+
+def combined(*tests: Keep | None) -> Keep | None:
+    """All of some tests on a page, one after the other."""
+    active = [test for test in tests if test is not None]
+    if not active:
+        return None
+
+    async def keep(rows: Sequence[Any]) -> list[bool]:
+        kept = [True] * len(rows)
+        for test in active:
+            places = [place for place, keeping in enumerate(kept) if keeping]
+            answers = await test([rows[place] for place in places])
+            for place, answer in zip(places, answers, strict=True):
+                kept[place] = answer
+        return kept
+
+    return keep
+
+
+def by_fact(ctx: Context, name: str, wanted: Sequence[Any] | None) -> Keep | None:
+    """Keep the rows whose computed fact is among the wanted values."""
+    if wanted is None:
+        return None
+
+    async def keep(rows: Sequence[Any]) -> list[bool]:
+        return [value in wanted for value in await asyncio.gather(*[fact_of(ctx, row, name) for row in rows])]
+
+    return keep
+
+
+async def fact_of(ctx: Context, row: Any, name: str) -> Any:
+    """A computed fact of a row."""
+    table = EXPOSED[type(row)].fields
+    fact = table[name]
+    if not isinstance(fact, Fact):
+        raise TypeError(f"{type(row).__name__}.{name} is not a fact.")
+    edges = [table[need] for need in fact.needs]
+    answers = await asyncio.gather(
+        *[follow(edge, row, ctx.loaders) for edge in edges if isinstance(edge, Edge)]
+    )
+    given = dict(zip(fact.needs, answers, strict=True))
+    return fact.compute(row, **given, **({"now": ctx.now} if fact.wants_now else {}))
+
+
+def by_group(ctx: Context, cls: type, by: str, test: Callable[[Any], bool], active: bool) -> Keep | None:
+    """Keep the rows whose owner group passes a test; a group that nobody gave does not."""
+    if not active:
+        return None
+
+    async def keep(rows: Sequence[Any]) -> list[bool]:
+        answers: list[Answer[Any]] = await ctx.loaders.each(cls, [key_of(row) or "" for row in rows], by)
+        return [answer.value is not None and test(answer.value) for answer in answers]
+
+    return keep
+
+
+def bounded(ctx: Context, freshness: Freshness | None) -> None:
+    """Apply a client's own bounds to the operation."""
+    if freshness is None:
+        return
+    if freshness.deadline_ms is not None:
+        if freshness.deadline_ms < 1:
+            raise RequestError(f"freshness.deadlineMs: {freshness.deadline_ms} must be at least 1.")
+        ctx.hurry(freshness.deadline_ms)
+    if freshness.max_age_seconds is not None:
+        if freshness.max_age_seconds < 0:
+            raise RequestError(f"freshness.maxAgeSeconds: {freshness.max_age_seconds} must not be negative.")
+        ctx.max_age_seconds = freshness.max_age_seconds
+
+
+async def production_orders(
+    info: Info,
+    filter: ProductionOrderFilter | None = None,
+    first: int = 25,
+    after: str | None = None,
+    freshness: Freshness | None = None,
+) -> Connection[ProductionOrder]:
+    """Production orders, newest systems first in their own order."""
+    ctx: Context = info.context
+    bounded(ctx, freshness)
+    wanted = filter or ProductionOrderFilter()
+    filters = Filters(ctx)
+    filters.ids("plants", wanted.plants, Plant)
+    filters.ids("items", wanted.items, Item)
+    filters.ids("work_centers", wanted.work_centers, WorkCenter)
+    filters.window("due", wanted.due)
+    filters.text("changed_since", wanted.changed_since)
+    filters.text("search", wanted.search)
+    if wanted.statuses is not None:
+        filters.values("statuses", sorted({known for status in wanted.statuses for known in LAGGING[status]}))
+    if wanted.has_open_exception is not None:
+        raise RequestError(
+            "filter.hasOpenException: this gateway records no exceptions yet.", hint="Leave the filter out."
+        )
+    if (wanted.checkpoint is None) != (wanted.checkpoint_state is None):
+        raise RequestError(
+            "filter: checkpoint and checkpointState go together.", hint="Give both or neither."
+        )
+    tests: dict[str, Callable[[Any, Any], bool]] = {
+        "plants": _among("plant"),
+        "items": _among("item"),
+        "search": _contains("number"),
+        "changed_since": since,
+    }
+    keep = combined(
+        _at_work_centers(ctx, filters.found.get("work_centers")),
+        _due(ctx, wanted.due),
+        by_fact(ctx, "status", wanted.statuses),
+        _at_checkpoint(info, wanted),
+    )
+    listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted))
+    return await listed(ctx, listing, first, after)
+
+
+def _due(ctx: Context, window: TimeWindow | None) -> Keep | None:
+    def test(plan: OrderPlanning) -> bool:
+        return (
+            window is not None
+            and plan.planned_end is not None
+            and window.start <= plan.planned_end < window.end
+        )
+
+    return by_group(ctx, OrderPlanning, "order", test, window is not None)
+
+
+def _at_work_centers(ctx: Context, centers: Filter | None) -> Keep | None:
+    if not isinstance(centers, tuple):
+        return None
+
+    async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
+        found = await ctx.loaders.load_set(Operation, "order", [key_of(row) or "" for row in rows], True)
+        return [
+            any(f"{operation.plant}/{operation.work_center}" in centers for operation in answer.value or ())
+            for answer in found
+        ]
+
+    return keep
+
+
+def _at_checkpoint(info: Info, wanted: ProductionOrderFilter) -> Keep | None:
+    if wanted.checkpoint is None:
+        return None
+    judge = EXPOSED[ProductionOrder].fields["checkpoints"].resolve  # type: ignore[union-attr]
+
+    async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
+        found = await asyncio.gather(*[judge(row, info) for row in rows])
+        return [
+            any(c.kind is wanted.checkpoint and c.state is wanted.checkpoint_state for c in checkpoints)
+            for checkpoints in found
+        ]
+
+    return keep
+
+
+async def shipments(
+    info: Info,
+    filter: ShipmentFilter | None = None,
+    first: int = 25,
+    after: str | None = None,
+    freshness: Freshness | None = None,
+) -> Connection[Shipment]:
+    """Shipments, in the order of the systems that have them."""
+    ctx: Context = info.context
+    bounded(ctx, freshness)
+    wanted = filter or ShipmentFilter()
+    filters = Filters(ctx)
+    filters.ids("plants", wanted.plants, Plant)
+    filters.ids("carriers", wanted.carriers, Party)
+    filters.ids("customers", wanted.customers, Party)
+    filters.text("changed_since", wanted.changed_since)
+    filters.values("numbers", wanted.numbers)
+    tests: dict[str, Callable[[Any, Any], bool]] = {
+        "plants": _among("plant"),
+        "carriers": _among("carrier"),
+        "customers": _among("ship_to"),
+        "numbers": _among("number"),
+        "changed_since": since,
+    }
+    window = wanted.ship_date
+
+    def shipped(row: ShipmentWarehouse) -> bool:
+        return (
+            window is not None
+            and row.confirmed_at is not None
+            and window.start <= row.confirmed_at < window.end
+        )
+
+    keep = combined(
+        by_fact(ctx, "status", wanted.statuses),
+        by_group(ctx, ShipmentWarehouse, "shipment", shipped, window is not None),
+    )
+    return await listed(
+        ctx, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted)), first, after
+    )
+
+
+async def lots(
+    info: Info, filter: LotFilter | None = None, first: int = 25, after: str | None = None
+) -> Connection[Lot]:
+    """Lots, in the order of the system that keeps them."""
+    ctx: Context = info.context
+    wanted = filter or LotFilter()
+    filters = Filters(ctx)
+    filters.ids("items", wanted.items, Item)
+    filters.text("search", wanted.search)
+    before = wanted.expiring_before
+
+    def expiring(row: LotMaster) -> bool:
+        return before is not None and row.expires_on is not None and row.expires_on < before
+
+    keep = combined(
+        by_group(ctx, LotMaster, "lot", expiring, before is not None), by_fact(ctx, "status", wanted.statuses)
+    )
+    tests: dict[str, Callable[[Any, Any], bool]] = {"items": _among("item"), "search": _contains("number")}
+    return await listed(ctx, Listing(Lot, "lots", filters.found, tests, keep, str(wanted)), first, after)
+
+
+async def movements(
+    info: Info, filter: MovementFilter | None = None, first: int = 100, after: str | None = None
+) -> Connection[InventoryMovement]:
+    """Movements of stock, system after system, each as that system recorded it."""
+    ctx: Context = info.context
+    wanted = filter or MovementFilter()
+    filters = Filters(ctx)
+    filters.ids("plants", wanted.plants, Plant)
+    filters.ids("items", wanted.items, Item)
+    filters.values("kinds", wanted.kinds)
+    filters.window("window", wanted.window)
+    missing = set(wanted.missing_in or ())
+
+    async def absent(rows: Sequence[InventoryMovement]) -> list[bool]:
+        kinds = await asyncio.gather(*[movement_posted_in(row, info) for row in rows])
+        return [not missing & set(found) for found in kinds]
+
+    tests: dict[str, Callable[[Any, Any], bool]] = {
+        "plants": _among("plant"),
+        "items": _among("item"),
+        "kinds": _among("kind"),
+        "window_from": lambda row, start: row.occurred_at >= start,
+        "window_to": lambda row, end: row.occurred_at < end,
+    }
+    keep = absent if missing else None
+    listing = Listing(InventoryMovement, "movements", filters.found, tests, keep, str(wanted))
+    return await listed(ctx, listing, first, after)
+
+
+async def quality_holds(
+    info: Info, filter: HoldFilter | None = None, first: int = 50, after: str | None = None
+) -> Connection[QualityHold]:
+    """Quality holds."""
+    ctx: Context = info.context
+    wanted = filter or HoldFilter()
+    filters = Filters(ctx)
+    filters.ids("plants", wanted.plants, Plant)
+    filters.values("states", wanted.states)
+    targets = {decode(target, ctx.aliases, "filter.targets") for target in wanted.targets or ()}
+
+    async def aimed(rows: Sequence[QualityHold]) -> list[bool]:
+        return [bool(targets & _targets(row)) for row in rows]
+
+    tests: dict[str, Callable[[Any, Any], bool]] = {"plants": _among("plant"), "states": _among("state")}
+    listing = Listing(
+        QualityHold,
+        "qualityHolds",
+        filters.found,
+        tests,
+        aimed if wanted.targets is not None else None,
+        str(wanted),
+    )
+    return await listed(ctx, listing, first, after)
+
+
+def _targets(hold: QualityHold) -> set[tuple[type, str]]:
+    found: set[tuple[type, str]] = set()
+    for cls, parts in (
+        (Lot, (hold.item, hold.lot)),
+        (ProductionOrder, (hold.plant, hold.order)),
+        (Location, (hold.plant, hold.location)),
+        (Shipment, (hold.shipment,)),
+        (Item, (hold.item,)),
+    ):
+        if all(parts):
+            found.add((cls, "/".join(part for part in parts if part)))
+    return found
+
+
+async def purchase_orders(
+    info: Info, filter: PurchaseOrderFilter | None = None, first: int = 25, after: str | None = None
+) -> Connection[PurchaseOrder]:
+    """Purchase orders."""
+    ctx: Context = info.context
+    wanted = filter or PurchaseOrderFilter()
+    filters = Filters(ctx)
+    filters.ids("suppliers", wanted.suppliers, Party)
+    filters.values("statuses", wanted.statuses)
+    before = wanted.due_before
+
+    async def due(rows: Sequence[PurchaseOrder]) -> list[bool]:
+        found = await ctx.loaders.load_set(PurchaseOrderLine, "order", [row.number for row in rows], True)
+        return [
+            any(
+                line.due_date is not None and before is not None and line.due_date < before
+                for line in a.value or ()
+            )
+            for a in found
+        ]
+
+    tests: dict[str, Callable[[Any, Any], bool]] = {
+        "suppliers": _among("supplier"),
+        "statuses": _among("status"),
+    }
+    keep = due if before is not None else None
+    return await listed(
+        ctx, Listing(PurchaseOrder, "purchaseOrders", filters.found, tests, keep, str(wanted)), first, after
+    )

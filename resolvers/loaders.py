@@ -1,0 +1,244 @@
+"""Loading: from (class, key) to an answer, in batches, once per operation.
+
+Two layers. A *hop* is one read of one system: everything asked of it in the same turn of the loop becomes one call,
+whatever classes are wanted, because one payload serves several. Above it an aiodataloader per (class, by) collects the
+keys of single loads; whole sets of keys go the same way at once. Nothing here raises for source trouble: a failure
+is part of the answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from aiodataloader import DataLoader
+
+from schema.base import join_key
+from schema.errors import SourceError, SourceNotMapped, SourceUnavailable
+from sources.base import Batch, Bundle, Cell, Lister, Page, Provider, Providers, Scope
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Answer(Generic[T]):
+    """What the systems said about one key: the value, who was asked, and who failed and why."""
+
+    value: T | None
+    systems: tuple[str, ...] = ()
+    failures: tuple[tuple[str, SourceError], ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the absence of a value means that there is none (and not that nobody could say)."""
+        return self.value is not None or not self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One upstream call, for budgets and reports."""
+
+    system: str
+    read: str
+    keys: int
+    milliseconds: float
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What every call of an operation carries: how long, for whom, and which classes the document asks for."""
+
+    deadline: float
+    scope: Scope
+    selected: frozenset[type]
+    calls: list[Call] = field(default_factory=list)
+
+
+class Hop:
+    """One read of one system during one operation."""
+
+    def __init__(self, provider: Provider, bounds: Bounds) -> None:
+        self._provider = provider
+        self._bounds = bounds
+        self._types = frozenset(part.type for part in provider.read.parts)
+        self._memo: dict[type, dict[str, Cell]] = {}
+        self._inflight: dict[tuple[type, str], asyncio.Future[None]] = {}
+        self._next: tuple[dict[str, None], set[type], asyncio.Future[None]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def cells(self, cls: type, keys: Sequence[str]) -> list[Cell]:
+        """One cell a key, in order. Keys asked in the same turn of the loop share one call."""
+        memo = self._memo.setdefault(cls, {})
+        waits: dict[asyncio.Future[None], None] = {}
+        for key in keys:
+            if key not in memo:
+                waits[self._inflight.get((cls, key)) or self._enqueue(cls, key)] = None
+        for wait in waits:
+            await asyncio.shield(wait)
+        return [memo[key] for key in keys]
+
+    def prime(self, keys: Sequence[str], bundle: Bundle) -> None:
+        """Remember rows that a search brought along."""
+        for cls, cells in bundle.items():
+            memo = self._memo.setdefault(cls, {})
+            for key, cell in zip(keys, cells, strict=True):
+                if not isinstance(cell, SourceError):
+                    memo.setdefault(key, cell)
+
+    def _enqueue(self, cls: type, key: str) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        if self._next is None:
+            self._next = ({}, set(), loop.create_future())
+            loop.call_soon(self._flush)
+        keys, wants, done = self._next
+        keys[key] = None
+        wants.add(cls)
+        self._inflight[(cls, key)] = done
+        return done
+
+    def _flush(self) -> None:
+        if self._next is None:
+            return
+        keys, wants, done = self._next
+        self._next = None
+        task = asyncio.get_running_loop().create_task(self._fetch(tuple(keys), wants, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, keys: tuple[str, ...], wants: set[type], done: asyncio.Future[None]) -> None:
+        wanted = frozenset(wants | (self._types & self._bounds.selected))
+        size = self._provider.read.max_keys
+        chunks = [keys[start : start + size] for start in range(0, len(keys), size)]
+        try:
+            await asyncio.gather(*[self._chunk(chunk, wanted) for chunk in chunks])
+        finally:
+            for cls in wants:
+                memo = self._memo[cls]
+                for key in keys:
+                    memo.setdefault(
+                        key, SourceUnavailable(f"{self._provider.system} gave no answer for this key.")
+                    )
+                    self._inflight.pop((cls, key), None)
+            if not done.done():
+                done.set_result(None)
+
+    async def _chunk(self, keys: tuple[str, ...], wants: frozenset[type]) -> None:
+        bounds = self._bounds
+        began = time.perf_counter()
+        try:
+            bundle = await self._provider.call(Batch(keys, wants, bounds.deadline, bounds.scope))
+        except SourceError as error:
+            bundle = {cls: [error] * len(keys) for cls in wants}
+        finally:
+            spent = (time.perf_counter() - began) * 1000
+            bounds.calls.append(Call(self._provider.system, self._provider.read.name, len(keys), spent))
+        for cls, cells in bundle.items():
+            self._memo.setdefault(cls, {}).update(zip(keys, cells, strict=True))
+
+
+class Loaders:
+    """All loading of one operation. Made inside the running loop, thrown away with the operation."""
+
+    def __init__(self, route: Any, local: dict[type, Any], bounds: Bounds) -> None:
+        self._route = route
+        self._local = local
+        self._bounds = bounds
+        self._hops: dict[tuple[str, str], Hop] = {}
+        self._primed: dict[tuple[str, str], list[Page]] = {}
+        self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
+
+    def hop(self, provider: Provider) -> Hop:
+        """The hop of a provider, shared by all classes its read delivers."""
+        place = (provider.system, provider.read.name)
+        hop = self._hops.get(place)
+        if hop is None:
+            hop = self._hops[place] = Hop(provider, self._bounds)
+            for page in self._primed.get(place, ()):
+                hop.prime(page.keys, page.bundle)
+        return hop
+
+    def prime(self, lister: Lister, page: Page) -> None:
+        """Keep the rows of a search under the read it names; hops made later start from them."""
+        if lister.search.read is not None:
+            place = (lister.system, lister.search.read)
+            self._primed.setdefault(place, []).append(page)
+            if place in self._hops:
+                self._hops[place].prime(page.keys, page.bundle)
+
+    async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
+        """The row of a key."""
+        return await asyncio.shield(self._loader(cls, by, False).load(key))
+
+    async def many(self, cls: type[T], key: str, by: str) -> Answer[list[T]]:
+        """The rows of a key."""
+        return await asyncio.shield(self._loader(cls, by, True).load(key))
+
+    async def each(self, cls: type[T], keys: Iterable[str], by: str = "id") -> list[Answer[T]]:
+        """The row of every key."""
+        return await self.load_set(cls, by, list(keys), False)
+
+    async def load_set(self, cls: type, by: str, keys: Sequence[str], many: bool) -> list[Answer[Any]]:
+        """One answer a key, in order."""
+        local = self._local.get(cls)
+        if local is not None:
+            return [Answer(local(key)) for key in keys]
+        groups: dict[int, tuple[Providers, dict[str, None]]] = {}
+        for key in keys:
+            tiers = self._route(cls, by, key)
+            groups.setdefault(id(tiers), (tiers, {}))[1][key] = None
+        loads = [self._through(tiers, cls, by, list(group), many) for tiers, group in groups.values()]
+        found: dict[str, Answer[Any]] = {}
+        for part in [await loads[0]] if len(loads) == 1 else await asyncio.gather(*loads):
+            found.update(part)
+        return [found[key] for key in keys]
+
+    async def _through(
+        self, tiers: Providers, cls: type, by: str, keys: list[str], many: bool
+    ) -> dict[str, Answer[Any]]:
+        if not tiers:
+            error = SourceNotMapped(f"No connected system provides {cls.__name__} by {by} for this plant.")
+            return {key: Answer(None, (), (("GATEWAY", error),)) for key in keys}
+        answers = {key: Answer[Any](None) for key in keys}
+        pending = keys
+        for tier in tiers:
+            asked = [self.hop(provider).cells(cls, pending) for provider in tier]
+            columns = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+            for provider, column in zip(tier, columns, strict=True):
+                for key, cell in zip(pending, column, strict=True):
+                    _merge(answers[key], provider.system, cell, many)
+            pending = [key for key in pending if answers[key].value is None]
+            if not pending:
+                break
+        return answers
+
+    def _loader(self, cls: type, by: str, many: bool) -> DataLoader[str, Answer[Any]]:
+        place = (cls, by, many)
+        loader = self._single.get(place)
+        if loader is None:
+            loader = self._single[place] = DataLoader(partial(self._batch, cls, by, many))
+        return loader
+
+    async def _batch(self, cls: type, by: str, many: bool, keys: list[str]) -> list[Answer[Any]]:
+        return await self.load_set(cls, by, keys, many)
+
+
+def _merge(answer: Answer[Any], system: str, cell: Cell, many: bool) -> None:
+    answer.systems += (system,)
+    if isinstance(cell, SourceError):
+        answer.failures += ((system, cell),)
+    elif many:
+        answer.value = [*(answer.value or ()), *cell]
+    elif answer.value is None:
+        answer.value = cell
+
+
+def stub(cls: type[T], key: dict[str, str]) -> T:
+    """An object known by its key alone, where its owner does not answer or does not know it."""
+    return cls(**key)
+
+
+def joined(parts: Sequence[str | None]) -> str | None:
+    """A key of parts, or None where one is missing."""
+    return None if None in parts else join_key(*[part for part in parts if part is not None])

@@ -1,0 +1,100 @@
+"""Finding single rows for the roots: by canonical key, or by the key of one system."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from strawberry.types import Info
+
+from resolvers.context import Context
+from resolvers.inputs import ExternalKeyInput
+from resolvers.loaders import Answer
+from resolvers.sourcing import failure
+from schema.base import KEYS, Plant, is_scoped
+from schema.commerce import Party, PurchaseOrder, SalesOrder
+from schema.errors import RequestError
+from schema.logistics import Shipment
+from schema.material import Item, Lot
+from schema.production import ProductionOrder
+from schema.quality import QualityHold, QualityInspection
+
+T = TypeVar("T")
+
+KINDS: dict[str, type] = {
+    "productionorder": ProductionOrder,
+    "manufacturingorder": ProductionOrder,
+    "workorder": ProductionOrder,
+    "item": Item,
+    "material": Item,
+    "product": Item,
+    "lot": Lot,
+    "batch": Lot,
+    "shipment": Shipment,
+    "deliverydocument": Shipment,
+    "salesorder": SalesOrder,
+    "purchaseorder": PurchaseOrder,
+    "party": Party,
+    "qualityhold": QualityHold,
+    "inspection": QualityInspection,
+}
+"""What a key may be of, in the words of the model and of common systems."""
+
+
+async def found(info: Info, cls: type[T], key: str) -> T | None:
+    """The row of a canonical key; None where no system knows it or none could be asked (see the extensions)."""
+    ctx: Context = info.context
+    answer: Answer[T] = await ctx.loaders.one(cls, key)
+    missed(info, cls, answer)
+    return answer.value
+
+
+async def found_set(info: Info, wanted: Sequence[tuple[type, str]]) -> list[Any]:
+    """The rows of several ids, in order; one batch a class."""
+    ctx: Context = info.context
+    by_class: dict[type, list[str]] = {}
+    for cls, key in wanted:
+        by_class.setdefault(cls, []).append(key)
+    rows: dict[tuple[type, str], Any] = {}
+    for cls, keys in by_class.items():
+        answers: list[Answer[Any]] = await ctx.loaders.each(cls, keys)
+        for key, answer in zip(keys, answers, strict=True):
+            missed(info, cls, answer)
+            rows[cls, key] = answer.value
+    return [rows[place] for place in wanted]
+
+
+async def resolved(info: Info, key: ExternalKeyInput) -> Any:
+    """The row that a system knows by a key of its own; None where it does not know it."""
+    ctx: Context = info.context
+    system = ctx.systems.system(key.system)
+    if system is None:
+        known = ", ".join(one.code for one in ctx.systems.all_systems())
+        raise RequestError(f"key.system: no system {key.system[:40]!r}.", hint=f"Connected systems: {known}.")
+    cls = KINDS.get(key.kind.replace("_", "").lower())
+    if cls is None:
+        raise RequestError(
+            f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
+        )
+    plain = key.key.strip()
+    plain = plain.lstrip("0") or "0" if plain.isdigit() else plain
+    if not is_scoped(cls, "id"):
+        if len(KEYS[cls]["id"]) != 1:
+            raise RequestError(
+                f"key.kind: a {cls.__name__} has no single key.",
+                hint="Use its own root with all parts of its key.",
+            )
+        return await found(info, cls, plain)
+    for plant in ctx.systems.serving(key.system):
+        answer: Answer[Any] = await ctx.loaders.one(cls, f"{plant}/{plain}")
+        missed(info, cls, answer)
+        if answer.value is not None:
+            return answer.value
+    return None
+
+
+def missed(info: Info, cls: type, answer: Answer[Any]) -> None:
+    """Note at a root that an owner could not be asked: the field is null, the extensions say why."""
+    ctx: Context = info.context
+    if answer.known or cls is Plant:
+        return
+    for system, error in answer.failures:
+        ctx.missed.append((info.field_name, failure(ctx, system, info.field_name, error)))

@@ -1,0 +1,298 @@
+"""Connections: Relay pages over the systems' own paging.
+
+A page of the graph is cut from pages of the systems, asked one after the other. A cursor holds the place: which system,
+which page of it, which row. Filters a system evaluates itself are pushed down; the others are applied to what it sends.
+"""
+
+import base64
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from resolvers.context import Context
+from resolvers.loaders import Call
+from schema.base import SourceOutcome, SourceStatus
+from schema.errors import BadCursor, BadPage, SourceError
+from sources.base import Filter, Lister, Page, Query
+
+T = TypeVar("T")
+MAX_PAGES = 10
+"""Most pages asked of the systems for one page of the graph; a rarer filter ends early and says partial."""
+
+
+@dataclass(slots=True)
+class PageInfo:
+    """How a connection goes on (Relay)."""
+
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None = None
+    end_cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Edge(Generic[T]):
+    """A row of a connection with its place in it."""
+
+    cursor: str
+    node: T
+
+
+@dataclass(slots=True)
+class Connection(Generic[T]):
+    """A page of a list. ``partial`` when a system could not be asked to the end; ``sources`` says which and why."""
+
+    edges: list[Edge[T]]
+    page_info: PageInfo
+    total_count: int | None = None
+    partial: bool = False
+    sources: list[SourceStatus] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[T]:
+        """The rows alone."""
+        return [edge.node for edge in self.edges]
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a list goes on: the list's signature, tier and system, its page and size, and the row in it."""
+
+    signature: str
+    tier: int = 0
+    lister: int = 0
+    cursor: str | None = None
+    size: int = 0
+    row: int = 0
+
+
+Keep = Callable[[Sequence[Any]], Awaitable[list[bool]]]
+
+
+@dataclass(slots=True)
+class Listing:
+    """What is listed: the class, the filters by name, tests for those a system does not evaluate, and a last word.
+
+    ``tests`` are per row; ``keep`` looks at a whole page and may load (filters on computed facts).
+    """
+
+    cls: type
+    group: str
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    tests: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
+    keep: Keep | None = None
+    key: str = ""
+
+    @property
+    def signature(self) -> str:
+        """Tells cursors of one list and filter from those of another."""
+        named = sorted((name, str(value)) for name, value in self.filters.items())
+        return hashlib.blake2s(f"{self.group}|{named}|{self.key}".encode(), digest_size=6).hexdigest()
+
+
+def page_size(first: int | None, limit: int, default: int = 25) -> int:
+    """The size asked for; raises ``BadPage`` when it is out of bounds."""
+    size = default if first is None else first
+    if not 1 <= size <= limit:
+        raise BadPage(
+            f"first: {size} is out of bounds.", hint=f"Ask for 1 to {limit} rows and go on with 'after'."
+        )
+    return size
+
+
+def write_cursor(place: Any) -> str:
+    """The opaque text of a place."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def read_cursor(text: str, signature: str) -> Place:
+    """The place a cursor holds; raises ``BadCursor`` when it is not one of this list."""
+    try:
+        raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        place = msgspec.json.decode(raw, type=Place)
+    except (ValueError, msgspec.MsgspecError):
+        raise BadCursor(f"after: {text[:40]!r} is not a cursor.", hint="Pass endCursor of a page.") from None
+    if place.signature != signature:
+        raise BadCursor(
+            f"after: {text[:40]!r} belongs to another list or another filter.", hint="Start without 'after'."
+        )
+    return place
+
+
+async def listed(ctx: Context, listing: Listing, first: int | None, after: str | None) -> Connection[Any]:
+    """A page of a list, cut from the pages of the systems that have it."""
+    size = page_size(first, ctx.max_page)
+    signature = listing.signature
+    start = read_cursor(after, signature) if after else Place(signature)
+    plants = listing.filters.get("plants", ())
+    tiers = ctx.systems.listers(listing.cls, plants if isinstance(plants, tuple) else ())
+    walk = _Walk(ctx, listing, size, start)
+    for number, tier in enumerate(tiers[start.tier :], start.tier):
+        await walk.tier(number, tier, start if number == start.tier else None)
+        if walk.answered:
+            break
+    if not tiers:
+        message = f"No connected system lists {listing.cls.__name__}."
+        walk.note("GATEWAY", SourceOutcome.NOT_MAPPED, message)
+    return walk.connection(after is not None)
+
+
+class _Walk:
+    """One page in the making."""
+
+    def __init__(self, ctx: Context, listing: Listing, size: int, start: Place) -> None:
+        self.ctx, self.listing, self.size, self.start = ctx, listing, size, start
+        self.edges: list[Edge[Any]] = []
+        self.statuses: dict[str, SourceStatus] = {}
+        self.total: int | None = None
+        self.answered = False
+        self.more = False
+        self.budget = MAX_PAGES
+        self.exhausted = False
+        self.resume: str | None = None
+
+    def note(
+        self, system: str, outcome: SourceOutcome, message: str | None = None, wait: float | None = None
+    ) -> None:
+        """Remember how a system answered."""
+        self.statuses[system] = SourceStatus(
+            system,
+            self.listing.group,
+            outcome,
+            message,
+            None if wait is None else int(wait + 0.999),
+            (self.listing.group,) if outcome is not SourceOutcome.OK else (),
+            self.ctx.systems.last_good_at(system) if outcome is not SourceOutcome.OK else None,
+        )
+
+    async def tier(self, number: int, listers: Sequence[Lister], start: Place | None) -> None:
+        """Walk the systems of a tier one after the other until the page is full."""
+        begin = start.lister if start is not None else 0
+        for index, lister in enumerate(listers[begin:], begin):
+            place = start if start is not None and index == begin else None
+            place = place or Place(self.start.signature, number, index)
+            try:
+                await self._lister(lister, replace_place(place, tier=number, lister=index))
+            except SourceError as error:
+                self.note(lister.system, error.outcome, str(error), error.retry_after)
+                continue
+            self.answered = True
+            if self.full:
+                self.more = self.more or index + 1 < len(listers)
+                return
+        if len(listers) > 1:
+            self.total = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the page needs no more rows."""
+        return len(self.edges) >= self.size or self.exhausted
+
+    async def _lister(self, lister: Lister, place: Place) -> None:
+        search = lister.search
+        pushed = {name: value for name, value in self.listing.filters.items() if name in search.filters}
+        tests = [
+            (self.listing.tests[name], value)
+            for name, value in self.listing.filters.items()
+            if name not in search.filters and name in self.listing.tests
+        ]
+        sifted = bool(tests) or self.listing.keep is not None
+        place = replace_place(place, size=place.size or min(search.max_page, 100 if sifted else self.size))
+        selected = self.ctx.bounds.selected
+        wants = frozenset(p.type for p in search.parts if p.type in selected) | {search.parts[0].type}
+        while True:
+            query = Query(
+                pushed, place.size, place.cursor, wants, self.ctx.bounds.deadline, self.ctx.bounds.scope
+            )
+            page = await self._asked(lister, query)
+            self.note(lister.system, SourceOutcome.OK)
+            self.ctx.prime(lister, page)
+            if not sifted and self.total is None and lister.search.filters >= set(self.listing.filters):
+                self.total = page.total
+            await self._take(page.bundle[search.parts[0].type], tests, place, page.cursor)
+            if page.cursor is None:
+                return
+            self.budget -= 1
+            if self.full or self.budget <= 0:
+                self.exhausted = len(self.edges) < self.size
+                self.more = True
+                if self.exhausted:
+                    self.resume = write_cursor(replace_place(place, cursor=page.cursor, row=0))
+                return
+            place = replace_place(place, cursor=page.cursor, row=0)
+
+    async def _asked(self, lister: Lister, query: Query) -> Page:
+        began = time.perf_counter()
+        try:
+            return await lister.call(query)
+        finally:
+            spent = (time.perf_counter() - began) * 1000
+            self.ctx.calls.append(Call(lister.system, lister.search.name, 0, spent))
+
+    async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
+        fresh = [
+            (number, row)
+            for number, row in enumerate(rows)
+            if number >= place.row and row is not None and not isinstance(row, SourceError)
+        ]
+        fresh = [(number, row) for number, row in fresh if all(test(row, value) for test, value in tests)]
+        if self.listing.keep is not None and fresh:
+            kept = await self.listing.keep([row for _, row in fresh])
+            fresh = [pair for pair, keep in zip(fresh, kept, strict=True) if keep]
+        for number, row in fresh:
+            if len(self.edges) == self.size:
+                self.more = True
+                return
+            at_end = number + 1 == len(rows) and following is not None
+            spot = (
+                replace_place(place, cursor=following, row=0)
+                if at_end
+                else replace_place(place, row=number + 1)
+            )
+            self.edges.append(Edge(write_cursor(spot), row))
+
+    def connection(self, later: bool) -> Connection[Any]:
+        """The page as it stands."""
+        failed = any(status.outcome is not SourceOutcome.OK for status in self.statuses.values())
+        info = PageInfo(
+            self.more,
+            later,
+            self.edges[0].cursor if self.edges else None,
+            self.edges[-1].cursor if self.edges else None,
+        )
+        return Connection(
+            self.edges, info, self.total, failed or self.exhausted, list(self.statuses.values())
+        )
+
+
+def replace_place(place: Place, **changes: Any) -> Place:
+    """The place with some of its parts changed."""
+    return msgspec.structs.replace(place, **changes)
+
+
+def cut(ctx: Context, rows: Sequence[T], group: str, first: int | None, after: str | None) -> Connection[T]:
+    """A page of rows that are all here already (computed lists, lists inside one payload)."""
+    size = page_size(first, ctx.max_page)
+    signature = hashlib.blake2s(group.encode(), digest_size=6).hexdigest()
+    start = read_cursor(after, signature).row if after else 0
+    edges = [
+        Edge(write_cursor(Place(signature, row=start + number + 1)), row)
+        for number, row in enumerate(rows[start : start + size])
+    ]
+    info = PageInfo(
+        start + size < len(rows),
+        start > 0,
+        edges[0].cursor if edges else None,
+        edges[-1].cursor if edges else None,
+    )
+    return Connection(edges, info, len(rows))
+
+
+def since(row: Any, moment: datetime) -> bool:
+    """Whether a row changed at or after a moment, as far as its source says when."""
+    changed = row.provenance.source_updated_at if row.provenance is not None else None
+    return changed is None or changed >= moment

@@ -1,0 +1,64 @@
+"""The root over stock positions."""
+
+from strawberry.types import Info
+
+from resolvers.context import Context
+from resolvers.inputs import Freshness, InventoryFilter
+from resolvers.lists import Filters, bounded
+from resolvers.paging import Connection, cut
+from resolvers.positions import positions_of
+from schema.base import Plant, SourceOutcome
+from schema.errors import RequestError
+from schema.material import InventoryBalance, InventoryPosition, Item, Location, Lot
+from sources.base import Filter
+
+MAX_ITEMS = 100
+"""Most items compared in one request."""
+
+
+async def inventory_positions(
+    info: Info,
+    filter: InventoryFilter,
+    first: int = 50,
+    after: str | None = None,
+    freshness: Freshness | None = None,
+) -> Connection[InventoryPosition]:
+    """Stock by item, plant and lot: book, physical and work in progress side by side, and what they leave unexplained."""
+    ctx: Context = info.context
+    bounded(ctx, freshness)
+    filters = Filters(ctx)
+    filters.ids("plants", filter.plants, Plant)
+    filters.ids("items", filter.items, Item)
+    filters.ids("lots", filter.lots, Lot)
+    filters.ids("locations", filter.locations, Location)
+    items, chosen = _named(filters.found.get("items")), _named(filters.found.get("lots"))
+    items = items or tuple(dict.fromkeys([lot.partition("/")[0] for lot in chosen or ()]))
+    if not items:
+        raise RequestError("filter: name the items or lots to look at.", hint="Add 'items' or 'lots'.")
+    if len(items) > MAX_ITEMS:
+        raise RequestError(
+            f"filter.items: {len(items)} items are too many at once.", hint=f"Ask for at most {MAX_ITEMS}."
+        )
+    plants, locations = _named(filters.found.get("plants")), _named(filters.found.get("locations"))
+
+    def keep(balance: InventoryBalance) -> bool:
+        return (
+            (plants is None or balance.plant in plants)
+            and (chosen is None or f"{balance.item}/{balance.lot}" in chosen)
+            and (locations is None or f"{balance.plant}/{balance.location}" in locations)
+            and (filter.stock_statuses is None or balance.stock_status in filter.stock_statuses)
+        )
+
+    found = await positions_of(ctx, items, keep)
+    if filter.verdicts is not None:
+        found = [position for position in found if position.verdict in filter.verdicts]
+    page = cut(ctx, found, f"inventoryPositions {filter}", first, after)
+    page.sources = list({(s.system, s.group): s for p in found for s in p.sources}.values())
+    page.partial = any(
+        status.outcome not in (SourceOutcome.OK, SourceOutcome.NOT_FOUND) for status in page.sources
+    )
+    return page
+
+
+def _named(values: Filter | None) -> tuple[str, ...] | None:
+    return values if isinstance(values, tuple) else None
