@@ -1,8 +1,9 @@
 """Tryton domains: the conditions of a search, from canonical keys, filters and the actor's row filter. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from schema.base import split_key
 from schema.production import OrderStatus
@@ -63,12 +64,18 @@ def wire(value: date | datetime) -> dict[str, Any]:
     return found
 
 
+def day_from(moment: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """The first day of Tryton that begins at or after a time."""
+    local = moment.astimezone(zone)
+    return wire(local.date() + timedelta(days=local.time() > time()))
+
+
 def changed_since(filters: Mapping[str, Filter]) -> Domain:
     """Records written, or made and never written since, at or after a time."""
     since = filters.get("changed_since")
     if not isinstance(since, datetime):
         return []
-    at = wire(since)
+    at = wire(since.astimezone(UTC))
     return [["OR", ["write_date", ">=", at], [["write_date", "=", None], ["create_date", ">=", at]]]]
 
 
@@ -96,7 +103,7 @@ def plants(filters: Mapping[str, Filter], codes: Mapping[str, str]) -> Domain:
     return among("warehouse.code", [codes.get(plant, plant) for plant in values])
 
 
-def orders(filters: Mapping[str, Filter], codes: Mapping[str, str]) -> Domain:
+def orders(filters: Mapping[str, Filter], codes: Mapping[str, str], zone: ZoneInfo) -> Domain:
     """Productions that can be named and pass the filters."""
     found: Domain = [["number", "!=", None], ["warehouse.code", "!=", None], ["product.code", "!=", None]]
     found += [*plants(filters, codes), *chosen(filters, "items", "product.code")]
@@ -105,11 +112,25 @@ def orders(filters: Mapping[str, Filter], codes: Mapping[str, str]) -> Domain:
     if wanted is not None:
         states = [state for state, status in ORDER_STATUS.items() if status in wanted_of(wanted)]
         found += among("state", states)
-    for name, operator in (("due_from", ">="), ("due_to", "<=")):
-        due = filters.get(name)
-        if isinstance(due, datetime):
-            found.append(["planned_date", operator, wire(due.date())])
-    return found
+    return [*found, *between(filters, "due", "planned_date", zone)]
+
+
+def between(filters: Mapping[str, Filter], name: str, field: str, zone: ZoneInfo) -> Domain:
+    """Records whose day begins in a window: from its start, before its end."""
+    bounds = ((f"{name}_from", ">="), (f"{name}_to", "<"))
+    return [
+        [field, operator, day_from(bound, zone)]
+        for bounded, operator in bounds
+        if isinstance(bound := filters.get(bounded), datetime)
+    ]
+
+
+def movements(filters: Mapping[str, Filter], zone: ZoneInfo) -> Domain:
+    """Done moves of products that can be named, into or out of a warehouse's own places."""
+    found: Domain = [["state", "=", "done"], ["product.code", "!=", None], ["effective_date", "!=", None]]
+    found += [*chosen(filters, "items", "product.code"), *between(filters, "window", "effective_date", zone)]
+    stored = [["from_location.type", "=", "storage"], ["to_location.type", "=", "storage"]]
+    return [*found, ["OR", *stored]]
 
 
 def wanted_of(values: Filter) -> frozenset[OrderStatus]:

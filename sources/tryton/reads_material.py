@@ -17,6 +17,7 @@ from schema.material import (
 from sources.base import Batch, Bundle, Page, Part, Query, batch, search
 from sources.tryton import domains, fields, material
 from sources.tryton.bundles import cells, paged
+from sources.tryton.mapping import Row
 from sources.tryton.reading import Reading
 
 
@@ -126,12 +127,31 @@ class MaterialReads(Reading):
         sides = [domains.among(f"production_{side}.number", numbers)[0] for side in ("input", "output")]
         return await self._movements(asked, [["OR", *sides]], "order")
 
+    @batch(Part(InventoryMovement))
+    async def movements(self, asked: Batch) -> Bundle:
+        """Done moves by record id."""
+        ids = [int(number) for key in asked.keys if (number := domains.pair(key)[1]).isdigit()]
+        return await self._movements(asked, domains.among("id", ids), "id")
+
+    @search(Part(InventoryMovement), filters=("items", "window_from", "window_to"), read="movements")
+    async def find_movements(self, query: Query) -> Page:
+        """Done moves, oldest first. Tryton cannot tell moves by warehouse: the plants seen are chosen here."""
+        rules, seen = self._rules(), query.scope.plants
+        domain = domains.movements(query.filters, self._zone)
+        rows, cursor = await self._page("stock.move", domain, fields.MOVEMENT, query)
+
+        def visible(row: Row) -> InventoryMovement | None:
+            move = material.movement(row, rules)
+            return move if move and (seen is None or move.plant in seen) else None
+
+        return paged(query, (Part(InventoryMovement),), rows, visible, {}, rules, cursor)
+
     async def _movements(self, asked: Batch, domain: domains.Domain, by: str) -> Bundle:
         rules, seen = self._rules(), asked.scope.plants
         rows = await self._find("stock.move", [["state", "=", "done"], *domain], fields.MOVEMENT, asked)
         found = [material.movement(row, rules) for row in rows]
         visible = [move for move in found if move and (seen is None or move.plant in seen)]
-        return cells(asked, InventoryMovement, visible, by=by, many=True)
+        return cells(asked, InventoryMovement, visible, by=by, many=by != "id")
 
     @batch(Part(Location))
     async def locations(self, asked: Batch) -> Bundle:

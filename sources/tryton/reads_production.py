@@ -49,7 +49,7 @@ class ProductionReads(Reading):
         """Productions that have a number, oldest first."""
         rules = self._rules()
         domain = [
-            *domains.orders(query.filters, self._codes),
+            *domains.orders(query.filters, self._codes, self._zone),
             *domains.within(query.scope, self._codes, "warehouse.code"),
         ]
         names = fields.wanted(fields.ORDER, fields.ORDER_PARTS, query.wants)

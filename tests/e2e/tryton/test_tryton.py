@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -215,6 +216,25 @@ async def test_movements_of_an_order(source: Tryton) -> None:
         MovementKind.PRODUCTION_RECEIPT,
     }
     assert all(move.occurred_at.utcoffset() is not None for move in moves)
+
+
+async def test_movements_are_listed_and_found_again(source: Tryton) -> None:
+    """The list of movements and the read by id give the same rows."""
+    page = (await listed(source, "find_movements", {"items": ("SA-ROT-20",)}, first=5))[0]
+    found = (await read(source, "movements", *page.keys))[InventoryMovement]
+    assert [key_of(move) for move in found] == page.keys
+
+
+async def test_windows_are_days_of_the_plant(source: Tryton) -> None:
+    """A window takes the days that begin in it: from its start, before its end."""
+    plans = rows(await listed(source, "find_orders"), OrderPlanning)
+    moment = min(plan.planned_end for plan in plans if plan.planned_end)
+    window = {"due_from": moment, "due_to": moment + timedelta(hours=1)}
+    found = rows(await listed(source, "find_orders", window), OrderPlanning)
+    assert found
+    assert {plan.planned_end for plan in found} == {moment}
+    later = {"due_from": moment + timedelta(seconds=1), "due_to": moment + timedelta(hours=1)}
+    assert rows(await listed(source, "find_orders", later), OrderPlanning) == []
 
 
 async def test_shipments_in_every_state(source: Tryton) -> None:
