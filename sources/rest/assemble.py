@@ -130,7 +130,7 @@ class Cells:
         first = self.shape.first
         if echo is not None:
             places = [echo]
-        elif first.maker.each is not None:
+        elif first.maker.each:
             return []
         else:
             places = self._match(first, row, None, ctx)
@@ -155,7 +155,7 @@ class Cells:
 
     def _part(self, linked: Linked, row: Any, ctx: Context, places: list[int], echo: int | None) -> None:
         cells = self.bundle[linked.part.type]
-        own = echo is None and bool(linked.positions) and (linked.maker.each is not None)
+        own = echo is None and bool(linked.positions) and bool(linked.maker.each)
         try:
             for entry, around in linked.maker.rows(row, None, ctx):
                 for place in self._match(linked, entry, around, ctx) if own else places:
@@ -166,7 +166,10 @@ class Cells:
                 if isinstance(error, MappingError)
                 else MappingError(f"systems.{self.shape.env.system}.{linked.maker.place}.each: {error}")
             )
-            self._blame(places, found)
+            for place in places:
+                cells[place] = found
+            if not places:
+                self.stray = found
 
     def _put(
         self, linked: Linked, cells: list[Any], place: int, entry: Any, around: Any, ctx: Context

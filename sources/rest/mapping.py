@@ -32,7 +32,7 @@ class Maker:
     place: str
     getters: dict[str, Getter]
     fallbacks: dict[str, Any]
-    each: Getter | None
+    each: tuple[Getter, ...]
     where: Predicate | None
     provenance: Getter | None
     mapped: frozenset[str]
@@ -40,21 +40,12 @@ class Maker:
 
     def rows(self, row: Any, up: Any, ctx: Context) -> Iterator[tuple[Any, Any]]:
         """The raw rows this class is made from, with what is around them."""
-        if self.each is None:
-            entries, around = [row], up
-        else:
-            entries, around = self._entries(row, up, ctx), (row, up)
-        for entry in entries:
+        found = [(row, up)]
+        for each in self.each:
+            found = [(entry, around) for around in found for entry in _entries(each(*around, ctx))]
+        for entry, around in found:
             if self.where is None or self.where(entry, around, ctx):
                 yield entry, around
-
-    def _entries(self, row: Any, up: Any, ctx: Context) -> list[Any]:
-        found = self.each(row, up, ctx) if self.each is not None else None
-        if isinstance(found, dict):
-            return [found]
-        if found is not None and not isinstance(found, list):
-            raise ValueError("a list of rows was expected")
-        return found or []
 
     def make(self, row: Any, up: Any, ctx: Context, filled: Mapping[str, str]) -> Any:
         """One canonical row; raises MappingError naming table, field and a sample."""
@@ -89,6 +80,14 @@ class Maker:
         ) from error
 
 
+def _entries(found: Any) -> list[Any]:
+    if isinstance(found, dict):
+        return [found]
+    if found is not None and not isinstance(found, list):
+        raise ValueError("a list of rows was expected")
+    return found or []
+
+
 def sample(row: Any) -> str:
     """The beginning of a raw row."""
     written = msgspec.json.encode(row)[: SAMPLE * 2].decode("utf-8", "replace")
@@ -116,7 +115,9 @@ def _maker(cls: type, spec: TypeSpec, env: Environment, place: str) -> Maker:
         place=place,
         getters=getters,
         fallbacks=fallbacks,
-        each=None if spec.each is None else compile_path(spec.each),
+        each=tuple(
+            compile_path(path) for path in ((spec.each,) if isinstance(spec.each, str) else spec.each or ())
+        ),
         where=compile_where(spec.where),
         provenance=(
             None

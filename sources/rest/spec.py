@@ -111,8 +111,9 @@ class TypeSpec(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, FieldSpec] = Field(init=False)
 
-    each: str | None = Field(
-        default=None, description="Path of a nested list: one canonical row for each element."
+    each: str | tuple[str, ...] | None = Field(
+        default=None,
+        description='Path of a nested list: one row for each element; ["a", "b"] for lists in lists.',
     )
     where: dict[str, Condition] = Field(default={}, description="Only rows for which all of this holds.")
     provenance: ProvenanceSpec | None = Field(default=None, description="Its own provenance; else the row's.")
