@@ -20,6 +20,10 @@ class Systems(Protocol):
         """The systems to ask for a key, in tiers of precedence."""
         ...
 
+    def tiers(self, cls: type, by: str) -> Providers:
+        """The systems to ask when no plant narrows them, in tiers of precedence."""
+        ...
+
     def listers(self, cls: type, plants: Iterable[str] = ()) -> Listers:
         """The systems that list a class, in tiers of precedence."""
         ...

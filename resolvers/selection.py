@@ -12,6 +12,7 @@ from graphql import (
 )
 
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function
+from resolvers.sourcing import snake
 
 
 def selected_types(schema: GraphQLSchema, document: DocumentNode) -> frozenset[type]:
@@ -26,7 +27,7 @@ def selected_types(schema: GraphQLSchema, document: DocumentNode) -> frozenset[t
             parent = info.get_parent_type()
             exposed = by_name.get(parent.name) if parent is not None else None
             if exposed is not None:
-                found.update(loaded_by(exposed, _snake(node.name.value)))
+                found.update(loaded_by(exposed, snake(node.name.value)))
             result = info.get_type()
             named = get_named_type(result) if result is not None else None
             if named is not None and named.name in classes:
@@ -46,7 +47,3 @@ def loaded_by(exposed: Exposed, name: str) -> set[type]:
         found = {edge.target for edge in edges if isinstance(edge, Edge)}
         return found | ({cls for cls, _ in attached.loads} if isinstance(attached, Function) else set())
     return set()
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -175,6 +175,10 @@ class Catalog:
             else tuple([tuple([x for tier in tiers for x in tier])] if tiers else [])
         )
 
+    def tiers(self, cls: type, by: str) -> Providers:
+        """The systems to ask when no plant narrows them, in tiers of precedence."""
+        return self._tiers(cls, by, None)
+
     def provides(self, cls: type, by: str) -> bool:
         """Whether any connected system delivers the class by this key."""
         return (cls, by) in self._providers
