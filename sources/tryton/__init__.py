@@ -18,6 +18,9 @@ is Tryton's record id. Records without a number (drafts) cannot be addressed and
 
 Stock is what Tryton itself computes: the cache of the last closed period, and the done moves since then.
 
+With the module production_work Tryton is the shop floor's book too, so orders and operations come with their
+execution; where a MES is connected, the MES is asked first.
+
 Not covered: writing, internal and return shipments, work cycles as reports, supplier lots and expiry dates
 (modules ``stock_lot_sled`` and friends), dates of release (Tryton does not keep them), costs.
 """

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 from schema.logistics import HandlingUnit, ShipmentLine, ShipmentWarehouse
 from schema.material import BillOfMaterials, Lot, Routing
-from schema.production import MaterialRequirement, Operation, OrderPlanning, OrderPosting
+from schema.production import (
+    MaterialRequirement,
+    Operation,
+    OperationActual,
+    OrderExecution,
+    OrderPlanning,
+    OrderPosting,
+)
 from sources.tryton.material import location_fields
 
 
@@ -17,11 +24,14 @@ STAMPS = ["create_date", "write_date"]
 MOVE = ["state", "quantity", "unit.symbol", "product.code", "effective_date", "lot.number", "origin"]
 
 ORDER = ["number", "state", "warehouse.code", "product.code", "quantity", "unit.symbol", *STAMPS]
+WORK = under("works", "state", "sequence", "operation.name", "work_center.name", *STAMPS)
 ORDER_PARTS: dict[type, list[str]] = {
     OrderPlanning: ["planned_start_date", "planned_date"],
     OrderPosting: [*under("outputs", *MOVE), *under("inputs", *MOVE)],
     MaterialRequirement: under("inputs", *MOVE),
-    Operation: under("works", "state", "sequence", "operation.name", "work_center.name", *STAMPS),
+    OrderExecution: ["effective_start_date", "effective_date", *under("outputs", *MOVE), *WORK],
+    Operation: WORK,
+    OperationActual: WORK,
     Lot: [*under("outputs", *MOVE), *under("outputs.lot", *STAMPS)],
 }
 

@@ -15,8 +15,10 @@ from schema.errors import MappingError
 from schema.production import (
     MaterialRequirement,
     Operation,
+    OperationActual,
     OperationPlan,
     OperationStatus,
+    OrderExecution,
     OrderPlanning,
     OrderPosting,
     OrderStatus,
@@ -184,20 +186,29 @@ def planning(row: Row, head: ProductionOrder, rules: Rules) -> OrderPlanning:
 
 def posting(row: Row, head: ProductionOrder, rules: Rules) -> OrderPosting:
     """What was booked: the done moves of the product itself."""
-    own = [m for m in row["outputs"] if dig(m, "product", "code") == head.item and m["state"] != "cancelled"]
-    done = [m for m in own if m["state"] == "done"]
+    own = own_moves(row, head)
     days = [m["effective_date"] for m in [*row["inputs"], *row["outputs"]] if m["state"] == "done"]
-    zero = quantity(0, row["unit"], rules)
-    received = summed(done, rules) if done else zero
+    booked = received(row, head, rules)
     return OrderPosting(
         head.plant,
         head.number,
         rules.provenance("production", row),
-        confirmed_yield=received,
-        received=received,
+        confirmed_yield=booked,
+        received=booked,
         last_posting_date=max((day for day in days if day), default=None),
-        fully_posted=row["state"] == "done" and len(done) == len(own),
+        fully_posted=row["state"] == "done" and all(move["state"] == "done" for move in own),
     )
+
+
+def own_moves(row: Row, head: ProductionOrder) -> list[Row]:
+    """Moves of what the order makes, without its by-products."""
+    return [m for m in row["outputs"] if dig(m, "product", "code") == head.item and m["state"] != "cancelled"]
+
+
+def received(row: Row, head: ProductionOrder, rules: Rules) -> Quantity:
+    """What was put into stock of it."""
+    done = [move for move in own_moves(row, head) if move["state"] == "done"]
+    return summed(done, rules) if done else quantity(0, row["unit"], rules)
 
 
 def materials(row: Row, head: ProductionOrder, rules: Rules) -> list[MaterialRequirement]:
@@ -219,19 +230,39 @@ def materials(row: Row, head: ProductionOrder, rules: Rules) -> list[MaterialReq
     return found
 
 
-def operations(row: Row, head: ProductionOrder, rules: Rules) -> list[Operation]:
-    """Works in the order of their sequence; Tryton numbers none, so they count 10, 20, 30."""
-    works = sorted(
-        row["works"], key=lambda work: (work["sequence"] is None, work["sequence"] or 0, work["id"])
+def execution(row: Row, head: ProductionOrder, rules: Rules) -> OrderExecution:
+    """How far the shop floor is, as Tryton's own works and days tell."""
+    running = [number for number, work in numbered(row) if work["state"] == "running"]
+    started = row["state"] in ("running", "done")
+    return OrderExecution(
+        head.plant,
+        head.number,
+        rules.provenance("production", row),
+        actual_start=rules.moment(row["effective_start_date"]) if started else None,
+        actual_end=rules.moment(row["effective_date"]) if row["state"] == "done" else None,
+        good=received(row, head, rules) if started else None,
+        current_operation=running[0] if running else None,
+        status=ORDER_STATUS.get(row["state"], OrderStatus.UNKNOWN),
+        status_codes=(row["state"],),
     )
+
+
+def numbered(row: Row) -> list[tuple[str, Row]]:
+    """Works in the order of their sequence; Tryton numbers none, so they count 10, 20, 30."""
+    works = sorted(row["works"], key=lambda one: (one["sequence"] is None, one["sequence"] or 0, one["id"]))
+    return [(str(place * 10), work) for place, work in enumerate(works, 1)]
+
+
+def operations(row: Row, head: ProductionOrder, rules: Rules) -> list[Operation]:
+    """Works as they are planned."""
     found = []
-    for place, work in enumerate(works, 1):
+    for number, work in numbered(row):
         provenance = rules.provenance("production.work", work)
         found.append(
             Operation(
                 head.plant,
                 head.number,
-                str(place * 10),
+                number,
                 description=dig(work, "operation", "name"),
                 work_center=dig(work, "work_center", "name"),
                 plan=OperationPlan(provenance, quantity=quantity(row["quantity"], row["unit"], rules)),
@@ -242,10 +273,27 @@ def operations(row: Row, head: ProductionOrder, rules: Rules) -> list[Operation]
     return found
 
 
+def actuals(row: Row, head: ProductionOrder, rules: Rules) -> list[OperationActual]:
+    """Works as they are done. Their cycles carry no times of their own."""
+    return [
+        OperationActual(
+            head.plant,
+            head.number,
+            number,
+            rules.provenance("production.work", work),
+            machine=dig(work, "work_center", "name"),
+            status=WORK_STATUS.get(work["state"], OperationStatus.UNKNOWN),
+        )
+        for number, work in numbered(row)
+    ]
+
+
 Part: TypeAlias = Callable[[Row, Any, Rules], Any]
 ORDER_PARTS: dict[type, Part] = {
     OrderPlanning: planning,
     OrderPosting: posting,
+    OrderExecution: execution,
+    OperationActual: actuals,
     MaterialRequirement: materials,
     Operation: operations,
 }

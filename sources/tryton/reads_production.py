@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 
 from schema.material import Lot
-from schema.production import MaterialRequirement, Operation, OrderPlanning, OrderPosting, ProductionOrder
+from schema.production import (
+    MaterialRequirement,
+    Operation,
+    OperationActual,
+    OrderExecution,
+    OrderPlanning,
+    OrderPosting,
+    ProductionOrder,
+)
 from schema.quality import QualityInspection
 from sources.base import Batch, Bundle, Page, Part, Query, batch, search
 from sources.tryton import domains, fields, mapping, material
@@ -15,6 +23,8 @@ ORDER_PARTS = (
     Part(ProductionOrder),
     Part(OrderPlanning, by="order"),
     Part(OrderPosting, by="order"),
+    Part(OrderExecution, by="order"),
+    Part(OperationActual, by="order", many=True),
     Part(Operation, by="order", many=True),
     Part(MaterialRequirement, by="order", many=True),
     Part(Lot, by="order", many=True),

@@ -43,7 +43,9 @@ from schema.material import (
 from schema.production import (
     MaterialRequirement,
     Operation,
+    OperationActual,
     OperationStatus,
+    OrderExecution,
     OrderPlanning,
     OrderPosting,
     OrderStatus,
@@ -133,6 +135,10 @@ async def test_a_finished_order_is_whole(source: Tryton) -> None:
         ("10", "Turn shaft", OperationStatus.CLOSED),
         ("20", "Balance rotor", OperationStatus.CLOSED),
     ]
+    done: OrderExecution = bundle[OrderExecution][0]
+    assert (done.good, done.status) == (books.received, OrderStatus.COMPLETED)
+    assert done.actual_end is not None
+    assert {one.status for one in bundle[OperationActual][0]} == {OperationStatus.CLOSED}
     needs: dict[str, MaterialRequirement] = {m.component: m for m in bundle[MaterialRequirement][0]}
     assert set(needs) == {"RM-SHAFT-20", "RM-IMP-BR", "RM-GREASE"}
     assert needs["RM-GREASE"].required.unit == "KGM"
