@@ -1,8 +1,8 @@
 """The milestones of a production order: what each owner's evidence says, and when it is late (domain model 1.5)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from resolvers.statuses import active
 from resolvers.units import convert
 from schema.base import Quantity, SystemKind
 from schema.logistics import Shipment, ShipmentPosting, ShipmentWarehouse
+from schema.material import Item
 from schema.production import (
     Checkpoint,
     CheckpointKind,
@@ -66,6 +67,8 @@ class Evidence:
     shipments: Answer[list[Shipment]]
     confirmed: Sequence[Answer[ShipmentWarehouse]] = ()
     posted: Sequence[Answer[ShipmentPosting]] = ()
+    items: Mapping[str, Item] = field(default_factory=dict)
+    """Items whose quantities come in different units, by number."""
 
 
 async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
@@ -78,16 +81,38 @@ async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
     )
     evidence = Evidence(*answers)
     numbers = [shipment.number for shipment in evidence.shipments.value or ()]
-    evidence.confirmed, evidence.posted = await asyncio.gather(
+    mixed = _mixed(evidence, row.item)
+    evidence.confirmed, evidence.posted, items = await asyncio.gather(
         ctx.loaders.each(ShipmentWarehouse, numbers, "shipment"),
         ctx.loaders.each(ShipmentPosting, numbers, "shipment"),
+        ctx.loaders.each(Item, mixed),
     )
-    return judged(evidence, ctx.now)
+    evidence.items = {answer.value.number: answer.value for answer in items if answer.value is not None}
+    return judged(evidence, row.item, ctx.now)
 
 
-def judged(evidence: Evidence, now: datetime) -> list[Checkpoint]:
+def _mixed(evidence: Evidence, product: str) -> list[str]:
+    """The items that the systems count in different units, so that their factors are needed."""
+    units: dict[str, set[str]] = {}
+    for requirement in evidence.materials.value or ():
+        for quantity in (requirement.required, requirement.issued_erp):
+            if quantity is not None:
+                units.setdefault(requirement.component, set()).add(quantity.unit)
+    for staging in evidence.staging.value or ():
+        units.setdefault(staging.component, set()).add(staging.staged.unit)
+    for used in evidence.consumption.value or ():
+        units.setdefault(used.component, set()).add(used.consumed.unit)
+    good = evidence.execution.value.good if evidence.execution.value is not None else None
+    received = evidence.posting.value.received if evidence.posting.value is not None else None
+    units.setdefault(product, set()).update(
+        quantity.unit for quantity in (good, received) if quantity is not None
+    )
+    return sorted(item for item, found in units.items() if len(found) > 1)
+
+
+def judged(evidence: Evidence, product: str, now: datetime) -> list[Checkpoint]:
     """All milestones from the evidence; a silent owner makes UNKNOWN, never PENDING."""
-    found = [judge(evidence, now) for judge in JUDGES]
+    found = [*[judge(evidence, now) for judge in JUDGES], _received(evidence, product), _shipped(evidence)]
     settled = [checkpoint.state for checkpoint in found]
     state = (
         S.UNKNOWN
@@ -123,18 +148,18 @@ def _staged(e: Evidence, now: datetime) -> Checkpoint:
         return Checkpoint(K.MATERIAL_STAGED, S.UNKNOWN, SystemKind.WMS)
     staged = {row.component: row.staged for row in e.staging.value or ()}
     needed = [row for row in e.materials.value or () if not row.backflush]
-    states = [_covers(staged.get(row.component), row.required) for row in needed]
+    states = [_covers(staged.get(row.component), row.required, e.items.get(row.component)) for row in needed]
     if None in states:
         return Checkpoint(K.MATERIAL_STAGED, S.UNKNOWN, SystemKind.WMS)
     due = e.planning.value.planned_start if e.planning.value is not None else None
     return Checkpoint(K.MATERIAL_STAGED, S.DONE if all(states) else _pending(due, now), SystemKind.WMS)
 
 
-def _covers(given: Quantity | None, wanted: Quantity) -> bool | None:
+def _covers(given: Quantity | None, wanted: Quantity, item: Item | None) -> bool | None:
     """Whether a quantity is enough; None where the two cannot be compared."""
     if given is None:
         return False
-    converted = convert(given, wanted.unit, None)
+    converted = convert(given, wanted.unit, item)
     return None if converted is None else converted.value >= wanted.value
 
 
@@ -157,7 +182,7 @@ def _consumed(e: Evidence, now: datetime) -> Checkpoint:
         return Checkpoint(K.CONSUMPTION_POSTED, S.NOT_DUE, SystemKind.ERP)
     for row in used:
         booked = issued.get(row.component)
-        same = None if booked is None else convert(booked, row.consumed.unit, None)
+        same = None if booked is None else convert(booked, row.consumed.unit, e.items.get(row.component))
         if same is not None and same.value != row.consumed.value:
             late = same.value < row.consumed.value
             return Checkpoint(K.CONSUMPTION_POSTED, S.PENDING if late else S.MISMATCH, SystemKind.ERP)
@@ -192,21 +217,21 @@ def _cleared(e: Evidence, now: datetime) -> Checkpoint:
     )
 
 
-def _received(e: Evidence, now: datetime) -> Checkpoint:
+def _received(e: Evidence, product: str) -> Checkpoint:
     if not e.posting.known or not e.execution.known:
         return Checkpoint(K.RECEIPT_POSTED, S.UNKNOWN, SystemKind.ERP)
     good = e.execution.value.good if e.execution.value is not None else None
     if good is None or good.value == 0:
         return Checkpoint(K.RECEIPT_POSTED, S.NOT_DUE, SystemKind.ERP)
     received = e.posting.value.received if e.posting.value is not None else None
-    same = None if received is None else convert(received, good.unit, None)
+    same = None if received is None else convert(received, good.unit, e.items.get(product))
     if same is None:
         return Checkpoint(K.RECEIPT_POSTED, S.UNKNOWN if received else S.PENDING, SystemKind.ERP)
     state = S.DONE if same.value == good.value else S.PENDING if same.value < good.value else S.MISMATCH
     return Checkpoint(K.RECEIPT_POSTED, state, SystemKind.ERP)
 
 
-def _shipped(e: Evidence, now: datetime) -> Checkpoint:
+def _shipped(e: Evidence) -> Checkpoint:
     answers: list[Answer[Any]] = [e.shipments, *e.confirmed, *e.posted]
     if not all(answer.known for answer in answers):
         return Checkpoint(K.SHIPPED, S.UNKNOWN, SystemKind.WMS)
@@ -225,6 +250,4 @@ JUDGES: tuple[Callable[[Evidence, datetime], Checkpoint], ...] = (
     _consumed,
     _completed,
     _cleared,
-    _received,
-    _shipped,
 )

@@ -101,18 +101,24 @@ class Hop:
     def _flush(self) -> None:
         if self._next is None:
             return
-        keys, wants, done = self._next
+        keys, asked, done = self._next
         self._next = None
+        # What the same payload brings along for other fields is on its way too: they wait instead of asking again.
+        wants = frozenset(asked | (self._types & self._bounds.selected))
+        for cls in wants:
+            known = self._memo.setdefault(cls, {})
+            for key in keys:
+                if key not in known:
+                    self._inflight.setdefault((cls, key), done)
         task = asyncio.get_running_loop().create_task(self._fetch(tuple(keys), wants, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, keys: tuple[str, ...], wants: set[type], done: asyncio.Future[None]) -> None:
-        wanted = frozenset(wants | (self._types & self._bounds.selected))
+    async def _fetch(self, keys: tuple[str, ...], wants: frozenset[type], done: asyncio.Future[None]) -> None:
         size = self._provider.read.max_keys
         chunks = [keys[start : start + size] for start in range(0, len(keys), size)]
         try:
-            await asyncio.gather(*[self._chunk(chunk, wanted) for chunk in chunks])
+            await asyncio.gather(*[self._chunk(chunk, wants) for chunk in chunks])
         finally:
             for cls in wants:
                 memo = self._memo[cls]
@@ -135,7 +141,12 @@ class Hop:
             spent = (time.perf_counter() - began) * 1000
             bounds.calls.append(Call(self._provider.system, self._provider.read.name, len(keys), spent))
         for cls, cells in bundle.items():
-            self._memo.setdefault(cls, {}).update(zip(keys, cells, strict=True))
+            memo = self._memo.setdefault(cls, {})
+            for key, cell in zip(keys, cells, strict=True):
+                if isinstance(cell, SourceError):
+                    memo.setdefault(key, cell)
+                else:
+                    memo[key] = cell
 
 
 class Loaders:

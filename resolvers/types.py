@@ -18,6 +18,7 @@ from typing import Annotated, Any, Optional, Union
 
 import strawberry
 from strawberry.types import Info
+from strawberry.types.arguments import StrawberryArgumentAnnotation
 
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, follow
 from resolvers.ids import encode
@@ -175,7 +176,9 @@ class Types:
         if any(isinstance(mark, Interface) for mark in marks):
             return self.node
         scalar = next((mark.name for mark in marks if isinstance(mark, Scalar)), None)
-        return BY_NAME[scalar] if scalar is not None else self.graph(inner)
+        graph = BY_NAME[scalar] if scalar is not None else self.graph(inner)
+        told = tuple(mark for mark in marks if isinstance(mark, StrawberryArgumentAnnotation))
+        return Annotated[graph, told[0]] if told else graph
 
 
 def _visible(cls: type) -> dict[str, Any]:
