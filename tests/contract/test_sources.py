@@ -97,8 +97,8 @@ async def test_says_what_it_offers(rig: Rig) -> None:
     """Reads and searches have distinct names, parts with registered keys, and sane limits."""
     reads, searches = rig.source.reads(), rig.source.searches()
     ports: list[Read | Search] = [*reads, *searches]
-    names = [port.name for port in ports]
-    assert len(set(names)) == len(names)
+    for names in ([read.name for read in reads], [search.name for search in searches]):
+        assert len(set(names)) == len(names)
     for port in ports:
         assert port.parts, f"{port.name} delivers nothing"
         assert len(wants_of(port.parts)) == len(port.parts), f"{port.name} delivers a class twice"

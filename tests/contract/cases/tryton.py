@@ -1,4 +1,4 @@
-"""The Tryton adapter against its sim."""
+"""Tryton over REST with a key: productions with planning, posting, works, components and lots."""
 
 from typing import Any
 
@@ -7,14 +7,13 @@ from sources.tryton.source import Tryton
 from tests.contract.case import Case
 
 
-def settings(base_url: str, secret: str) -> dict[str, Any]:
-    """The ``[systems.ERP]`` table."""
+def _settings(base_url: str, secret: str) -> dict[str, Any]:
     return {
-        "code": "ERP",
+        "code": "TRYTON",
         "adapter": "tryton",
         "kind": "ERP",
-        "plants": ["KAS"],
         "base_url": f"{base_url}/mfg",
+        "time_zone": "Europe/Berlin",
         "auth": {"type": "bearer", "token": {"value": secret}},
     }
 
@@ -23,12 +22,12 @@ CASE = Case(
     name="tryton",
     source=Tryton,
     sim=Sim,
-    settings=settings,
+    settings=_settings,
     secret=KEY,
     read="orders",
-    keys=("KAS/1", "KAS/2", "KAS/5", "KAS/7"),
-    unknown=lambda n: f"KAS/nobody-{n}",
+    keys=tuple(f"KAS/{number}" for number in range(1, 6)),
+    unknown=lambda n: f"KAS/{90_000 + n}",
     search="find_orders",
-    total=4,
-    filters={"statuses": ("COMPLETED",)},
+    total=12,
+    page=5,
 )

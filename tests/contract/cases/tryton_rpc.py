@@ -1,4 +1,4 @@
-"""The Tryton adapter against its sim, over JSON-RPC with a session."""
+"""Tryton over JSON-RPC with a user's session."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,10 +7,9 @@ from sources.tryton.sim import PASSWORD, USER
 from tests.contract.cases import tryton
 
 
-def settings(base_url: str, secret: str) -> dict[str, Any]:
-    """The ``[systems.ERP]`` table."""
+def _settings(base_url: str, secret: str) -> dict[str, Any]:
     auth = {"type": "basic", "username": USER, "password": {"value": secret}}
-    return tryton.settings(base_url, secret) | {"auth": auth}
+    return tryton.CASE.settings(base_url, secret) | {"auth": auth}
 
 
-CASE = replace(tryton.CASE, name="tryton_rpc", settings=settings, secret=PASSWORD)
+CASE = replace(tryton.CASE, name="tryton_rpc", settings=_settings, secret=PASSWORD)
