@@ -82,11 +82,12 @@ async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
     evidence = Evidence(*answers)
     numbers = [shipment.number for shipment in evidence.shipments.value or ()]
     mixed = _mixed(evidence, row.item)
-    evidence.confirmed, evidence.posted, items = await asyncio.gather(
+    confirmed, posted, items = await asyncio.gather(
         ctx.loaders.each(ShipmentWarehouse, numbers, "shipment"),
         ctx.loaders.each(ShipmentPosting, numbers, "shipment"),
         ctx.loaders.each(Item, mixed),
     )
+    evidence.confirmed, evidence.posted = confirmed, posted
     evidence.items = {answer.value.number: answer.value for answer in items if answer.value is not None}
     return judged(evidence, row.item, ctx.now)
 
