@@ -9,8 +9,8 @@ from resolvers.context import Context
 from resolvers.edges import AnyNode
 from resolvers.ids import decode, decode_as
 from resolvers.inputs import ExternalKeyInput, Freshness
-from resolvers.lists import bounded
 from resolvers.lookup import found, found_set, resolved
+from resolvers.sieves import bounded
 from schema.base import Plant, SourceSystem
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import BadPage, RequestError

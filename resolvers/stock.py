@@ -4,9 +4,9 @@ from strawberry.types import Info
 
 from resolvers.context import Context
 from resolvers.inputs import Freshness, InventoryFilter
-from resolvers.lists import Filters, bounded
 from resolvers.paging import Connection, cut
 from resolvers.positions import positions_of
+from resolvers.sieves import Filters, bounded
 from schema.base import Plant, SourceOutcome
 from schema.errors import RequestError
 from schema.material import InventoryBalance, InventoryPosition, Item, Location, Lot
