@@ -103,7 +103,7 @@ class Client:
         else:
             method = f"model.{model}.search_read"
             asked = [domain, offset, first, order, [*fields], context or {}]
-            found = await self._rpc(method, asked, deadline)
+            found = await self.call(method, asked, deadline)
         if not isinstance(found, list):
             raise MappingError(f"{self.code}: a list of {model} was expected, not {_sample(found)}")
         return [plain(row) for row in found]
@@ -129,7 +129,8 @@ class Client:
         name = next((found for found in unknown.groups() if found), model)
         return SourceRefused(f"{self.code} knows no {name!r} of {model}", hint=_HINT)
 
-    async def _rpc(self, method: str, params: Sequence[Any], deadline: float) -> Any:
+    async def call(self, method: str, params: Sequence[Any], deadline: float) -> Any:
+        """One call of JSON-RPC, in a session that is opened or renewed as needed; raises SourceError."""
         session = self._session or await self._login(deadline, ended=None)
         try:
             return await self._called(method, params, deadline, session)

@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SERIES = "8.2"
 PACKAGES = [
@@ -40,6 +41,7 @@ PACKAGES = [
 DATABASE = "mfg"
 USER = "admin"
 PASSWORD = "adminpw"  # noqa: S105 - of a throw-away server on the loopback interface
+PLANT, PLANT_NAME, TIME_ZONE = "KAS", "Plant Kassel", "Europe/Berlin"
 SEED = Path(__file__).with_name("seed.py")
 
 
@@ -47,7 +49,7 @@ class DemoError(RuntimeError):
     """Tryton could not be installed or started; says which step and shows the end of its output."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrytonServer:
     """A running server."""
 
@@ -57,6 +59,20 @@ class TrytonServer:
     """Key of the REST application."""
     user: str = USER
     password: str = PASSWORD
+
+    def table(self) -> dict[str, Any]:
+        """The ``[systems.ERP]`` table of a gateway over this server; its one plant is ``PLANT``."""
+        return {
+            "adapter": "tryton",
+            "kind": "ERP",
+            "vendor": f"Tryton {SERIES}",
+            "plants": [PLANT],
+            "base_url": self.url,
+            "auth": {"type": "bearer", "token": {"value": self.key}},
+            "time_zone": TIME_ZONE,
+            "quarantine": [f"{PLANT}-QUAR"],
+            "timeout_ms": 4000,
+        }
 
 
 def pins() -> list[str]:

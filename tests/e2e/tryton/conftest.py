@@ -22,21 +22,10 @@ def tryton() -> Iterator[TrytonServer]:
 
 def settings(server: TrytonServer, api: str, **more: Any) -> dict[str, Any]:
     """The ``[systems.ERP]`` table for one of the two interfaces."""
-    auth = {
-        "rest": {"type": "bearer", "token": {"value": server.key}},
-        "rpc": {"type": "basic", "username": server.user, "password": {"value": server.password}},
-    }[api]
-    return {
-        "code": "ERP",
-        "adapter": "tryton",
-        "kind": "ERP",
-        "plants": ["KAS"],
-        "base_url": server.url,
-        "auth": auth,
-        "time_zone": "Europe/Berlin",
-        "quarantine": ["KAS-QUAR"],
-        "timeout_ms": 20_000,
-    } | more
+    table = server.table() | {"code": "ERP", "timeout_ms": 20_000}
+    if api == "rpc":
+        table["auth"] = {"type": "basic", "username": server.user, "password": {"value": server.password}}
+    return table | more
 
 
 def made(server: TrytonServer, api: str, **more: Any) -> Tryton:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -54,6 +54,7 @@ from schema.production import (
 from schema.quality import InspectionStatus, QualityInspection
 from sources.base import Batch, Bundle, Filter, Page, Query, Scope
 from sources.tryton.demo import TrytonServer
+from sources.tryton.domains import wire
 from sources.tryton.source import Tryton
 from tests.e2e.tryton.conftest import made
 
@@ -199,6 +200,30 @@ async def own_stock(source: Tryton, code: str) -> float:
         context={"locations": [5], "with_childs": True},
     )
     return float(row["quantity"])
+
+
+async def test_stock_after_a_closed_period(tryton: TrytonServer) -> None:
+    """Once a period is closed, its cache and the moves since make the same stock."""
+    source = made(tryton, "rpc")
+    await source.open()
+    try:
+        names = ("RM-SHAFT-20", "PC-BOLT-M8", "PC-GASK")
+        before = (await read(source, "stock_of_items", *names))[InventoryBalance]
+        day, deadline = wire(date.today() - timedelta(days=20)), time.monotonic() + PATIENCE
+        (period,) = await source.client.call(
+            "model.stock.period.create", [[{"date": day, "company": 1}], {"company": 1}], deadline
+        )
+        await source.client.call("model.stock.period.close", [[period], {"company": 1}], deadline)
+        after = (await read(source, "stock_of_items", *names))[InventoryBalance]
+        assert [places(cell) for cell in after] == [places(cell) for cell in before]
+        assert all(before)
+    finally:
+        await source.close()
+
+
+def places(balances: list[InventoryBalance]) -> list[tuple[Any, ...]]:
+    """What lies where."""
+    return [(row.location, row.lot, row.on_hand, row.reserved, row.available) for row in balances]
 
 
 async def test_lots_and_their_stock(source: Tryton) -> None:
