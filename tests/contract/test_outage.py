@@ -9,14 +9,22 @@ import pytest
 
 from schema.base import CircuitState
 from schema.errors import SourceError
+from sources import ADAPTERS
 from sources.base import Batch
 from sources.guard import Guard
-from tests.contract.conftest import Rig, made
+from tests.contract.case import Case
+from tests.contract.conftest import CASES, Rig, made
 from tests.proxy import Mode
 
 DEADLINE = 0.5
 PROBE = 0.3
 """Seconds until an open circuit lets a probe through."""
+
+
+@pytest.fixture(scope="module", params=list(ADAPTERS))
+def case(request: pytest.FixtureRequest) -> Case:
+    """One case of each adapter: outages take their time."""
+    return CASES[request.param]
 
 
 class Load:

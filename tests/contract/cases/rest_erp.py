@@ -18,7 +18,7 @@ ORDERS = [f"{order.plant}/{order.number}" for order in WORLD.orders.values()]
 
 
 def _settings(base_url: str, secret: str) -> dict[str, Any]:
-    table = tomllib.loads(DEMO.read_text(encoding="utf-8"))["systems"][CODE]
+    table: dict[str, Any] = tomllib.loads(DEMO.read_text(encoding="utf-8"))["systems"][CODE]
     path = "/" + table["base_url"].split("/", 3)[3]
     auth = table["auth"] | {"password": {"value": secret}}
     return table | {"code": CODE, "base_url": base_url + path, "auth": auth}
