@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,15 +26,20 @@ from sources.base import Source
 from sources.catalog import Catalog
 
 FIRST_QUERY = """\
-# One order, joined live from the systems that know it.
+# Where is this order, really? One question, six systems, each asked once.
 query Order($id: ID!) {
   productionOrder(id: $id) {
-    id
+    number
     status
-    item { id description }
-    planning { plannedQuantity { value unit } provenance { system { code } ageSeconds } }
-    execution { state provenance { system { code } ageSeconds } }
-    sources { system { code } outcome }
+    item { number description }
+    planning { quantity { value unit } dueDate provenance { system { code } ageSeconds } }
+    execution { good { value unit } percentComplete provenance { system { code } ageSeconds } }
+    posting { received { value unit } fullyPosted }
+    operations { number description status workCenter { code } }
+    outputs { number status }
+    shipments { number status transport { eta trackingNumber } }
+    checkpoints { kind state at }
+    sources { system { code } group outcome message }
   }
 }
 """
@@ -79,8 +86,11 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The whole gateway as an ASGI application. Raises ConfigError where the settings contradict each other."""
+def create_app(settings: Settings, now: Callable[[], datetime] = partial(datetime.now, UTC)) -> Starlette:
+    """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
+
+    Raises ConfigError where the settings contradict each other.
+    """
     catalog = make_catalog(settings)
     readiness = Readiness(catalog)
 
@@ -90,6 +100,7 @@ def create_app(settings: Settings) -> Starlette:
             deadline_ms=settings.deadline_ms,
             aliases=settings.aliases,
             max_page=settings.limits.max_page,
+            started=now(),
         )
 
     engine = SchemaEngine(
