@@ -10,7 +10,8 @@ from strawberry.types import Info
 
 from resolvers.ids import decode
 from resolvers.lookup import found_set
-from schema.base import PREFIXES
+from resolvers.types import federation_keys
+from schema.base import PREFIXES, join_key
 from schema.errors import BadPage, CrossdockError
 
 MAX_REPRESENTATIONS = 500
@@ -51,13 +52,25 @@ def _read(info: Info, number: int, representation: Any) -> tuple[type, str]:
     cls = NUMBERED.get(name) if isinstance(name, str) else None
     if cls is None:
         raise BadRepresentation(f"{where}.__typename: {str(name)[:40]!r} is not an entity of this subgraph.")
-    key = representation.get("id")
+    if "id" not in representation:
+        return cls, _natural(where, cls, representation)
+    key = representation["id"]
     if not isinstance(key, str):
         raise BadRepresentation(f"{where}: the key of {name} is its id, a string.")
     found, text = decode(key, info.context.aliases, f"{where}.id")
     if found is not cls:
         raise BadRepresentation(f"{where}.id: {key[:60]!r} is the id of a {found.__name__}, not of a {name}.")
     return cls, text
+
+
+def _natural(where: str, cls: type, representation: Mapping[str, Any]) -> str:
+    """The canonical key from a unique number or code."""
+    *_, name = federation_keys(cls)
+    value = representation.get(name)
+    if name == "id" or not isinstance(value, str) or not value:
+        keys = " or ".join(federation_keys(cls))
+        raise BadRepresentation(f"{where}: the key of a {cls.__name__} is its {keys}, a string.")
+    return join_key(value)
 
 
 class BadRepresentation(CrossdockError):

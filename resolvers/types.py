@@ -24,7 +24,7 @@ from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, f
 from resolvers.ids import encode
 from resolvers.paging import Connection, PageInfo
 from resolvers.scalars import BY_NAME
-from schema.base import PREFIXES, Hidden, Provenance, Scalar, SourceStatus
+from schema.base import KEYS, PREFIXES, Hidden, Provenance, Scalar, SourceStatus
 
 PLAIN = {str, int, bool, float, datetime, date, Decimal, strawberry.ID}
 
@@ -146,9 +146,7 @@ class Types:
             if not (isinstance(attached, Edge | Fact) and attached.hidden):
                 setattr(made, name, self._field(cls, attached))
         made.is_type_of = classmethod(lambda _made, row, _info: type(row) is cls)  # type: ignore[attr-defined]
-        strawberry.federation.type(
-            made, keys=["id"] if cls in PREFIXES else [], description=inspect.getdoc(cls)
-        )
+        strawberry.federation.type(made, keys=federation_keys(cls), description=inspect.getdoc(cls))
 
     def _field(self, cls: type, attached: Edge | Fact | Function) -> Any:
         if isinstance(attached, Edge):
@@ -179,6 +177,14 @@ class Types:
         graph = BY_NAME[scalar] if scalar is not None else self.graph(inner)
         told = tuple(mark for mark in marks if isinstance(mark, StrawberryArgumentAnnotation))
         return Annotated[graph, told[0]] if told else graph
+
+
+def federation_keys(cls: type) -> list[str]:
+    """The keys by which other subgraphs may refer to a class: its id, and its number or code where that is unique."""
+    if cls not in PREFIXES:
+        return []
+    natural = KEYS[cls]["id"]
+    return ["id", natural[0]] if len(natural) == 1 and natural[0] in _visible(cls) else ["id"]
 
 
 def _visible(cls: type) -> dict[str, Any]:
