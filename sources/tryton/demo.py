@@ -80,16 +80,32 @@ def pins() -> list[str]:
     return [f"{name}=={SERIES}.*" for name in PACKAGES]
 
 
-def installed(cache: Path) -> Path:
-    """The directory with environment and seeded database under ``cache``; made when it is not there yet."""
-    recipe = "\n".join([*pins(), sys.version, SEED.read_text(), SEED.with_suffix(".toml").read_text()])
-    home = cache / hashlib.sha256(recipe.encode()).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Tryton's environment and a seeded database, ready to be copied."""
+
+    home: Path
+    database: Path
+    key: str
+
+
+def installed(cache: Path) -> Installation:
+    """What a server needs, under ``cache``; made when it is not there yet, each part when its recipe changed."""
+    home = cache / _digest(*pins(), sys.version)
+    seed = _digest(SEED.read_text(), SEED.with_suffix(".toml").read_text())
     home.mkdir(parents=True, exist_ok=True)
     with locked(cache / f"{home.name}.lock"):
         if not (home / "complete").exists():
             _install(home)
             (home / "complete").touch()
-    return home
+        database, key = home / f"{seed}.sqlite", home / f"{seed}.key"
+        if not key.exists():
+            _seed(home, database, key)
+    return Installation(home, database, key.read_text())
+
+
+def _digest(*recipe: str) -> str:
+    return hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
@@ -101,18 +117,22 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _install(home: Path) -> None:
-    venv, work = home / "venv", home / "build"
-    for left_over in (venv, work):
-        shutil.rmtree(left_over, ignore_errors=True)
+    venv = home / "venv"
+    shutil.rmtree(venv, ignore_errors=True)
     _run("create the environment", [sys.executable, "-m", "venv", str(venv)], home)
-    python = str(venv / "bin" / "python")
-    quiet = ["-q", "--disable-pip-version-check"]
-    _run("install Tryton from the package index", [python, "-m", "pip", "install", *quiet, *pins()], home)
+    command = [str(venv / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", *pins()]
+    _run("install Tryton from the package index", command, home)
+
+
+def _seed(home: Path, database: Path, key: Path) -> None:
+    work = home / "build"
+    shutil.rmtree(work, ignore_errors=True)
     _configure(work, 0)
-    (work / "db" / f"{DATABASE}.sqlite").touch()  # SQLite: Tryton wants the file to exist first
-    output = _run("seed the database", [python, "-O", str(SEED), str(work)], work)
-    (home / "key").write_text(output.split()[-1])
-    (work / "db" / f"{DATABASE}.sqlite").replace(home / f"{DATABASE}.sqlite")
+    made = work / "db" / f"{DATABASE}.sqlite"
+    made.touch()  # SQLite: Tryton wants the file to exist first
+    output = _run("seed the database", [str(home / "venv/bin/python"), "-O", str(SEED), str(work)], work)
+    made.replace(database)
+    key.write_text(output.split()[-1])  # last, for it tells that the database is whole
     shutil.rmtree(work)
 
 
@@ -153,13 +173,13 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(cache: Path, *, port: int = 0, start_within: float = 60.0) -> Iterator[TrytonServer]:
     """Start a server on a copy of the seeded database and stop it at the end."""
-    home = installed(cache)
+    found = installed(cache)
     with tempfile.TemporaryDirectory(prefix="tryton-") as scratch:
         work = Path(scratch)
         port = port or free_port()
         _configure(work, port)
-        shutil.copy(home / f"{DATABASE}.sqlite", work / "db")
-        command = [str(home / "venv/bin/python"), str(home / "venv/bin/trytond")]
+        shutil.copy(found.database, work / "db" / f"{DATABASE}.sqlite")
+        command = [str(found.home / "venv/bin/python"), str(found.home / "venv/bin/trytond")]
         command += ["-c", str(work / "trytond.conf"), "-d", DATABASE]
         with (work / "log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own command, no shell
@@ -168,7 +188,7 @@ def running(cache: Path, *, port: int = 0, start_within: float = 60.0) -> Iterat
         try:
             url = f"http://127.0.0.1:{port}/{DATABASE}"
             _wait(url, process, work / "log", time.monotonic() + start_within)
-            yield TrytonServer(url, (home / "key").read_text())
+            yield TrytonServer(url, found.key)
         finally:
             _stop(process)
 
