@@ -66,6 +66,9 @@ class Tls(BaseModel):
 class HttpConfig(SystemConfig):
     """What every system spoken to over HTTP may say in its table."""
 
+    # A secret written in the wrong place must not come back in the error about it.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     base_url: str = Field(description="Address of the system, with the path all calls begin with.")
     auth: Auth = Field(default=NoAuth(), description="Credentials: none, basic, bearer, api_key or oauth2.")
     headers: dict[str, str] = Field(default={}, description="Headers of every call; no secrets here.")
@@ -188,8 +191,11 @@ class Http:
         """
         url = f"{self.config.base_url}{path}"
         where = f"{method} {urlsplit(url).path}"
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise SourceTimeout(f"no time was left to ask {self.code}")
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            async with asyncio.timeout(left):
                 answer = await self._authorised(method, url, params, headers or {}, body)
         except TimeoutError as error:
             raise SourceTimeout(f"{self.code} did not answer {where} in time") from error

@@ -193,7 +193,8 @@ class Cells:
     def finish(self) -> Bundle:
         """The bundle: what no row spoke of is not known; a list nothing was found for is empty."""
         if self.stray is not None:
-            self.fail(range(len(self.asked.ours)), self.stray) if not self._found else None
+            # A row without a readable key may be any of those not found: they are unknown, not absent.
+            self.fail([i for i in range(len(self.asked.ours)) if i not in self._found], self.stray)
             log.warning("%s", self.stray)
         if self.shape.first.part.many:
             for linked in self._wanted():

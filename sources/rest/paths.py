@@ -47,6 +47,8 @@ def compile_rows(path: str) -> Callable[[Any], list[Any]]:
         found = walk(payload)
         if found is None:
             return []
+        if not isinstance(found, (list, dict)):
+            raise ValueError(f"a list of rows was expected, not a {kind(found)}")
         return found if isinstance(found, list) else [found]
 
     return rows
