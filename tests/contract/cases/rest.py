@@ -1,50 +1,55 @@
-"""The declarative adapter: the server of the smallest adapter, connected by a table instead of Python."""
+"""The declarative adapter against its sim: keys as a comma list, paging by offset."""
 
 from typing import Any
 
+from sources.rest.sim import App, make_app
 from sources.rest.source import Rest
 from tests.contract.case import Case
-from tests.contract.cases.tiny import PLANTS, SECRET, server
+
+SECRET = "rest-secret-91c2"
+ROWS = [{"no": f"P{n:03}", "title": f"Party {n}"} for n in range(1, 24)]
+COMMAS = {"path": "/parties", "keys": {"param": "no", "join": ","}}
+OFFSET = {
+    "path": "/parties",
+    "paging": {"style": "offset", "size": "limit", "offset": "offset", "total": "total"},
+}
 
 
-def _settings(base_url: str, secret: str) -> dict[str, Any]:
-    return {
-        "code": "JSON",
-        "adapter": "rest",
-        "kind": "ERP",
-        "base_url": base_url,
-        "auth": {"type": "bearer", "token": {"value": secret}},
-        "rows": {"plant": {"Party": {"code": "code", "name": "name"}}},
-        "reads": {
-            "plants": {
-                "row": "plant",
-                "parts": ["Party"],
-                "path": "/plants",
-                "keys": {"param": "codes", "join": ","},
-                "rows": "rows",
-                "max_keys": 200,
-            }
-        },
-        "searches": {
-            "all_plants": {
-                "read": "plants",
-                "path": "/plants",
-                "rows": "rows",
-                "paging": {"style": "offset", "size": "size", "offset": "from", "total": "total"},
-            }
-        },
-    }
+def sim() -> App:
+    """One table of parties."""
+    return make_app({"parties": ("no", ROWS)}, SECRET)
 
 
-CASE = Case(
-    name="rest",
-    source=Rest,
-    sim=lambda: server,
-    settings=_settings,
-    secret=SECRET,
-    read="plants",
-    keys=tuple(PLANTS)[:5],
-    unknown=lambda n: f"X{n}",
-    search="all_plants",
-    total=len(PLANTS),
-)
+def rest_case(name: str, read: dict[str, Any], search: dict[str, Any], **case: Any) -> Case:
+    """A case in which keys and pages travel as these tables say."""
+
+    def settings(base_url: str, secret: str) -> dict[str, Any]:
+        return {
+            "code": "JSON",
+            "adapter": "rest",
+            "kind": "ERP",
+            "base_url": base_url,
+            "auth": {"type": "bearer", "token": {"value": secret}},
+            "spellings": {"party": {"case": "lower", "send_case": "upper"}},
+            "rows": {"party": {"Party": {"code": {"path": "no", "key": "party"}, "name": "title"}}},
+            "reads": {"parties": {"row": "party", "parts": ["Party"], "rows": "rows", **read}},
+            "searches": {"list": {"read": "parties", "rows": "rows", **search}},
+        }
+
+    return Case(
+        name=name,
+        source=Rest,
+        sim=sim,
+        settings=settings,
+        secret=SECRET,
+        read="parties",
+        keys=("p003", "p001", "p023", "p010", "p007"),
+        unknown=lambda n: f"x{n}",
+        search="list",
+        total=len(ROWS),
+        page=5,
+        **case,
+    )
+
+
+CASE = rest_case("rest", COMMAS, OFFSET)
