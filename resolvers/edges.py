@@ -95,13 +95,19 @@ class Exposed:
     """The edges that ``sources`` speaks of when nothing else is selected."""
     absent: dict[str, str] = field(default_factory=dict)
     """Fields that nothing can answer yet, each with the reason that ``sources`` gives."""
+    interface: bool = False
+    """Whether it is an interface, which the exposed classes derived from it satisfy."""
 
 
 EXPOSED: dict[type, Exposed] = {}
 
 
 def expose(
-    cls: type, *fields: Field, owners: Sequence[str] = (), absent: Mapping[str, str] | None = None
+    cls: type,
+    *fields: Field,
+    owners: Sequence[str] = (),
+    absent: Mapping[str, str] | None = None,
+    interface: bool = False,
 ) -> None:
     """Put a class into the graph with its edges, facts and functions."""
     table = {attached.name: attached for attached in fields}
@@ -109,7 +115,7 @@ def expose(
         for need in attached.needs if isinstance(attached, Fact | Function) else ():
             if not isinstance(table.get(need), Edge):
                 raise TypeError(f"{cls.__name__}.{attached.name} needs {need!r}, which is not an edge.")
-    EXPOSED[cls] = Exposed(cls, table, tuple(owners), dict(absent or {}))
+    EXPOSED[cls] = Exposed(cls, table, tuple(owners), dict(absent or {}), interface)
 
 
 _READERS: dict[tuple[str, ...], Callable[[Any], str | None]] = {}

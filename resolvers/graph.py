@@ -11,7 +11,18 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import commerce, common, integration, logistics, material, production, quality, trace, viewing
+from resolvers import (
+    commerce,
+    common,
+    integration,
+    logistics,
+    material,
+    mutations,
+    production,
+    quality,
+    trace,
+    viewing,
+)
 from resolvers.edges import EXPOSED, expose
 from resolvers.entities import FederatedSchema
 from resolvers.lists import lots, movements, production_orders, purchase_orders, quality_holds, shipments
@@ -58,7 +69,10 @@ QUERIES: Sequence[Callable[..., Any]] = (
     trace.trace,
 )
 
-DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing)
+SHARED = frozenset({"node", "nodes"})
+"""Roots that every Relay subgraph has."""
+
+DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing, mutations)
 
 
 def build_schema() -> strawberry.Schema:
@@ -70,10 +84,12 @@ def build_schema() -> strawberry.Schema:
         expose(PageInfo)
         types = Types()
         made = types.build()
-        query = root("Query", "What can be asked.", QUERIES, types)
+        query = root("Query", "What can be asked.", QUERIES, types, SHARED)
+        mutation = root("Mutation", "What can be done.", mutations.MUTATIONS, types)
         _BUILT.append(
             FederatedSchema(
                 query=query,
+                mutation=mutation,
                 types=made,
                 config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
                 federation_version="2.7",
@@ -90,10 +106,20 @@ def graphql_schema() -> GraphQLSchema:
     return build_schema()._schema
 
 
-def root(name: str, description: str, functions: Sequence[Callable[..., Any]], types: Types) -> type:
-    """A root type of functions."""
+def root(
+    name: str,
+    description: str,
+    functions: Sequence[Callable[..., Any]],
+    types: Types,
+    shared: frozenset[str] = frozenset(),
+) -> type:
+    """A root type of functions; ``shared`` are those that other subgraphs have as well."""
     fields = {
-        function.__name__: strawberry.field(resolver=types.function(function), description=function.__doc__)
+        function.__name__: strawberry.federation.field(
+            resolver=types.function(function),
+            description=function.__doc__,
+            shareable=function.__name__ in shared,
+        )
         for function in functions
     }
     return strawberry.type(type(name, (), {**fields, "__annotations__": {}}), description=description)

@@ -24,16 +24,17 @@ from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, f
 from resolvers.ids import encode
 from resolvers.paging import Connection, PageInfo
 from resolvers.scalars import BY_NAME
+from resolvers.words import ARGUMENTS, field_words
 from schema.base import KEYS, PREFIXES, Hidden, Provenance, Scalar, SourceStatus
 
 PLAIN = {str, int, bool, float, datetime, date, Decimal, strawberry.ID}
 
 
-@strawberry.interface
+@strawberry.interface(description="An object with an id of its own. Ids are opaque and stable.")
 class Node:
     """An object with an id of its own. Ids are opaque and stable; do not take them apart."""
 
-    id: strawberry.ID
+    id: strawberry.ID = strawberry.field(description="Opaque id of this gateway.")
 
     @classmethod
     def resolve_type(cls, obj: Any, _info: Any, _type: Any) -> str:
@@ -55,7 +56,7 @@ class Types:
         for cls in EXPOSED:
             bases = self._interfaces(cls)
             self._made[cls] = type(cls.__name__, bases, {"__doc__": cls.__doc__, "__module__": __name__})
-        self.sourced.__annotations__ = {"provenance": self._made[Provenance]}
+        _described(self.sourced, {"provenance": self._made[Provenance]})
         self.sourced.resolve_type = Node.resolve_type  # type: ignore[attr-defined]
         strawberry.interface(self.sourced, description=self.sourced.__doc__)
         for cls, exposed in EXPOSED.items():
@@ -82,10 +83,10 @@ class Types:
         made = self._connections.get(cls)
         if made is None:
             node = self._made[cls]
-            edge = type(f"{cls.__name__}Edge", (), {"__annotations__": {"cursor": str, "node": node}})
-            strawberry.type(edge, description=f"A {cls.__name__} and its place in the list.")
-            made = type(f"{cls.__name__}Connection", (), {})
-            made.__annotations__ = {
+            edge = _described(type(f"{cls.__name__}Edge", (), {}), {"cursor": str, "node": node})
+            told = f"A {cls.__name__} and its place in the list."
+            strawberry.federation.type(edge, description=told, shareable=True)
+            annotations: dict[str, Any] = {
                 "edges": list[edge],  # type: ignore[valid-type]
                 "nodes": list[node],  # type: ignore[valid-type]
                 "page_info": self._made[PageInfo],
@@ -93,7 +94,9 @@ class Types:
                 "partial": bool,
                 "sources": list[self._made[SourceStatus]],  # type: ignore[name-defined]
             }
-            strawberry.type(made, description=f"A page of {cls.__name__} rows, and who could not be asked.")
+            made = _described(type(f"{cls.__name__}Connection", (), {}), annotations)
+            told = f"A page of {cls.__name__} rows, and who could not be asked."
+            strawberry.federation.type(made, description=told, shareable=True)
             self._connections[cls] = made
         return made
 
@@ -108,7 +111,7 @@ class Types:
             elif name == "info":
                 parameters.append(parameter.replace(annotation=Info))
             else:
-                parameters.append(parameter.replace(annotation=self.graph(hints[name])))
+                parameters.append(parameter.replace(annotation=_told(name, self.graph(hints[name]))))
         named = [p.name for p in parameters]
 
         async def resolver(*args: Any, **kwargs: Any) -> Any:
@@ -129,8 +132,10 @@ class Types:
 
     def _interfaces(self, cls: type) -> tuple[type, ...]:
         bases: tuple[type, ...] = (self.node,) if cls in PREFIXES else ()
-        provenance = typing.get_type_hints(cls).get("provenance")
-        return (*bases, self.sourced) if provenance is Provenance else bases
+        if typing.get_type_hints(cls).get("provenance") is Provenance:
+            bases = (*bases, self.sourced)
+        above = [self._made[base] for base in cls.__mro__[1:] if base in EXPOSED and EXPOSED[base].interface]
+        return (*bases, *above)
 
     def _fill(self, cls: type, exposed: Exposed) -> None:
         made = self._made[cls]
@@ -141,17 +146,24 @@ class Types:
         for name, annotation in _visible(cls).items():
             if name not in exposed.fields:
                 annotations[name] = self.graph(annotation)
-        made.__annotations__ = annotations
+        _described(made, annotations)
         for name, attached in exposed.fields.items():
             if not (isinstance(attached, Edge | Fact) and attached.hidden):
                 setattr(made, name, self._field(cls, attached))
+        description = inspect.getdoc(cls)
+        if exposed.interface:
+            made.resolve_type = Node.resolve_type  # type: ignore[attr-defined]
+            strawberry.interface(made, description=description)
+            return
         made.is_type_of = classmethod(lambda _made, row, _info: type(row) is cls)  # type: ignore[attr-defined]
-        strawberry.federation.type(made, keys=federation_keys(cls), description=inspect.getdoc(cls))
+        shared = cls is PageInfo
+        strawberry.federation.type(made, keys=federation_keys(cls), description=description, shareable=shared)
 
     def _field(self, cls: type, attached: Edge | Fact | Function) -> Any:
         if isinstance(attached, Edge):
+            told = attached.description or field_words(cls.__name__, attached.name)
             return strawberry.field(
-                resolver=_edge_resolver(attached, self._edge_type(attached)), description=attached.description
+                resolver=_edge_resolver(attached, self._edge_type(attached)), description=told
             )
         if isinstance(attached, Fact):
             needs = [EXPOSED[cls].fields[need] for need in attached.needs]
@@ -177,6 +189,23 @@ class Types:
         graph = BY_NAME[scalar] if scalar is not None else self.graph(inner)
         told = tuple(mark for mark in marks if isinstance(mark, StrawberryArgumentAnnotation))
         return Annotated[graph, told[0]] if told else graph
+
+
+def _described(made: type, annotations: dict[str, Any]) -> type:
+    """Give a type its plain fields, each with what its name means."""
+    made.__annotations__ = annotations
+    for name in annotations:
+        if name not in made.__dict__:
+            setattr(made, name, strawberry.field(description=field_words(made.__name__, name)))
+    return made
+
+
+def _told(name: str, annotation: Any) -> Any:
+    """The annotation of an argument, with what it means where it does not say so itself."""
+    marks = getattr(annotation, "__metadata__", ())
+    if any(isinstance(mark, StrawberryArgumentAnnotation) for mark in marks) or name not in ARGUMENTS:
+        return annotation
+    return Annotated[annotation, strawberry.argument(description=ARGUMENTS[name])]
 
 
 def federation_keys(cls: type) -> list[str]:
