@@ -7,7 +7,7 @@ from resolvers.edges import Edge, Fact, Function, expose
 from resolvers.integration import LINE_FIELDS
 from resolvers.loaders import Answer
 from resolvers.sourcing import sources
-from schema.base import ExternalKey, Plant, SystemKind
+from schema.base import ExternalKey, Plant, SystemKind, join_key
 from schema.commerce import (
     Party,
     PurchaseOrder,
@@ -41,10 +41,12 @@ RELEASED = {
 async def line_checkpoints(row: SalesOrderLine, info: Info) -> list[Checkpoint]:
     """Whether the production orders of the line are released and its shipments are on their way."""
     loaders = info.context.loaders
-    key = f"{row.order}/{row.number}"
+    key = join_key(row.order, row.number)
     orders: Answer[list[ProductionOrder]] = await loaders.many(ProductionOrder, key, "sales_line")
     shipments: Answer[list[Shipment]] = await loaders.many(Shipment, key, "sales_line")
-    plans = await loaders.each(OrderPlanning, [f"{o.plant}/{o.number}" for o in orders.value or ()], "order")
+    plans = await loaders.each(
+        OrderPlanning, [join_key(o.plant, o.number) for o in orders.value or ()], "order"
+    )
     released = [plan.value is not None and plan.value.status in RELEASED for plan in plans]
     known = orders.known and all(plan.known for plan in plans)
     return [

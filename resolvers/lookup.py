@@ -9,7 +9,7 @@ from resolvers.context import Context
 from resolvers.inputs import ExternalKeyInput
 from resolvers.loaders import Answer
 from resolvers.sourcing import failure
-from schema.base import KEYS, Plant, is_scoped
+from schema.base import KEYS, Plant, is_scoped, join_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import RequestError
 from schema.logistics import Shipment
@@ -82,9 +82,9 @@ async def resolved(info: Info, key: ExternalKeyInput) -> Any:
                 f"key.kind: a {cls.__name__} has no single key.",
                 hint="Use its own root with all parts of its key.",
             )
-        return await found(info, cls, plain)
+        return await found(info, cls, join_key(plain))
     for plant in ctx.systems.serving(key.system):
-        answer: Answer[Any] = await ctx.loaders.one(cls, f"{plant}/{plain}")
+        answer: Answer[Any] = await ctx.loaders.one(cls, join_key(plant, plain))
         missed(info, cls, answer)
         if answer.value is not None:
             return answer.value

@@ -10,7 +10,7 @@ from resolvers.loaders import Answer
 from resolvers.sourcing import sources
 from resolvers.statuses import operation_status, order_status, status_basis
 from resolvers.variance import consumption_variance
-from schema.base import ExternalKey, Plant, Quantity
+from schema.base import ExternalKey, Plant, Quantity, join_key
 from schema.commerce import SalesOrderLine
 from schema.equipment import WorkCenter
 from schema.integration import Claim, Discrepancy
@@ -65,7 +65,7 @@ def consumed_mes(
 async def lots(row: MaterialRequirement, info: Info) -> list[Lot]:
     """The lots of the component that were consumed."""
     loaders = info.context.loaders
-    rows = await loaders.many(MaterialConsumption, f"{row.plant}/{row.order}", "order")
+    rows = await loaders.many(MaterialConsumption, join_key(row.plant, row.order), "order")
     numbers = {lot for used in rows.value or () if used.component == row.component for lot in used.lots}
     return [Lot(row.component, number) for number in sorted(numbers)]
 

@@ -4,6 +4,7 @@ from strawberry.types import Info
 
 from resolvers.common import SYSTEM
 from resolvers.edges import AnyNode, Edge, Function, expose
+from schema.base import join_key
 from schema.logistics import HandlingUnit, Shipment
 from schema.material import InventoryMovement, Item, Location, Lot, MovementKind, SerialNumber
 from schema.production import ProductionOrder
@@ -22,21 +23,21 @@ async def target(row: QualityHold, info: Info) -> AnyNode | None:
     """What the hold applies to."""
     loaders = info.context.loaders
     if row.scope is HoldScope.LOT and row.item and row.lot:
-        return (await loaders.one(Lot, f"{row.item}/{row.lot}")).value or Lot(row.item, row.lot)
+        return (await loaders.one(Lot, join_key(row.item, row.lot))).value or Lot(row.item, row.lot)
     if row.scope is HoldScope.ORDER and row.plant and row.order:
-        return (await loaders.one(ProductionOrder, f"{row.plant}/{row.order}")).value
+        return (await loaders.one(ProductionOrder, join_key(row.plant, row.order))).value
     if row.scope is HoldScope.ITEM and row.item:
         return (await loaders.one(Item, row.item)).value or Item(row.item)
     if row.scope is HoldScope.SHIPMENT and row.shipment:
         return (await loaders.one(Shipment, row.shipment)).value
     if row.scope is HoldScope.LOCATION and row.plant and row.location:
-        return (await loaders.one(Location, f"{row.plant}/{row.location}")).value or Location(
+        return (await loaders.one(Location, join_key(row.plant, row.location))).value or Location(
             row.plant, row.location
         )
     if row.scope is HoldScope.SERIAL and row.item and row.serial:
-        return (await loaders.one(SerialNumber, f"{row.item}/{row.serial}")).value
+        return (await loaders.one(SerialNumber, join_key(row.item, row.serial))).value
     if row.scope is HoldScope.HANDLING_UNIT and row.shipment and row.handling_unit:
-        return (await loaders.one(HandlingUnit, f"{row.shipment}/{row.handling_unit}")).value
+        return (await loaders.one(HandlingUnit, join_key(row.shipment, row.handling_unit))).value
     return None
 
 
@@ -44,7 +45,7 @@ async def violations(row: QualityHold, info: Info) -> list[InventoryMovement]:
     """Movements of the held lot that happened while the hold stood."""
     if row.item is None or row.lot is None:
         return []
-    moved = await info.context.loaders.many(InventoryMovement, f"{row.item}/{row.lot}", "lot")
+    moved = await info.context.loaders.many(InventoryMovement, join_key(row.item, row.lot), "lot")
     return [
         movement
         for movement in moved.value or ()

@@ -1,6 +1,6 @@
 """The roots that find one thing."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import strawberry
 from strawberry.types import Info
@@ -9,9 +9,10 @@ from resolvers.context import Context
 from resolvers.edges import AnyNode
 from resolvers.ids import decode, decode_as
 from resolvers.inputs import ExternalKeyInput, Freshness
-from resolvers.lookup import found, found_set, resolved
+from resolvers.loaders import Answer
+from resolvers.lookup import found, found_set, missed, resolved
 from resolvers.sieves import bounded
-from schema.base import Plant, SourceSystem
+from schema.base import Plant, SourceSystem, join_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import BadPage, RequestError
 from schema.logistics import Shipment
@@ -20,6 +21,7 @@ from schema.production import ProductionOrder
 
 Id = Annotated[strawberry.ID | None, strawberry.argument(description="Id of this gateway.")]
 MAX_IDS = 200
+T = TypeVar("T")
 
 
 def exactly_one(**arguments: object) -> str:
@@ -31,6 +33,21 @@ def exactly_one(**arguments: object) -> str:
             f"Pass exactly one of {names}; got {', '.join(given) or 'none'}.", hint="Leave the others out."
         )
     return given[0]
+
+
+async def named(info: Info, cls: type[T], id: str | None, **natural: str | None) -> T | None:
+    """The row of the one argument given: the gateway's id, or the unique number or code."""
+    name = exactly_one(id=id, **natural)
+    if name == "id":
+        return await found(info, cls, decode_as(id or "", cls, "id", info.context.aliases))
+    return await found(info, cls, join_key(natural[name] or ""))
+
+
+async def first(info: Info, cls: type[T], by: str, key: str) -> T | None:
+    """The first row of a key that need not be unique."""
+    answer: Answer[list[T]] = await info.context.loaders.many(cls, join_key(key), by)
+    missed(info, cls, answer)
+    return next(iter(answer.value or ()), None)
 
 
 async def node(info: Info, id: strawberry.ID, freshness: Freshness | None = None) -> AnyNode | None:
@@ -54,16 +71,12 @@ async def resolve_key(info: Info, key: ExternalKeyInput) -> AnyNode | None:
 
 async def item(info: Info, id: Id = None, number: str | None = None) -> Item | None:
     """An item by its id or number."""
-    exactly_one(id=id, number=number)
-    key = decode_as(id, Item, "id", info.context.aliases) if id is not None else number or ""
-    return await found(info, Item, key)
+    return await named(info, Item, id, number=number)
 
 
 async def plant(info: Info, id: Id = None, code: str | None = None) -> Plant | None:
     """A plant by its id or code."""
-    exactly_one(id=id, code=code)
-    key = decode_as(id, Plant, "id", info.context.aliases) if id is not None else code or ""
-    return await found(info, Plant, key)
+    return await named(info, Plant, id, code=code)
 
 
 async def lot(info: Info, id: Id = None, item: Id = None, number: str | None = None) -> Lot | None:
@@ -76,7 +89,7 @@ async def lot(info: Info, id: Id = None, item: Id = None, number: str | None = N
         raise RequestError(
             "Pass the id, or the item and the number.", hint="A lot number is unique per item only."
         )
-    return await found(info, Lot, f"{decode_as(item, Item, 'item', ctx.aliases)}/{number}")
+    return await found(info, Lot, f"{decode_as(item, Item, 'item', ctx.aliases)}/{join_key(number)}")
 
 
 async def source_systems(info: Info) -> list[SourceSystem]:
@@ -108,19 +121,15 @@ async def sales_order(
 ) -> SalesOrder | None:
     """A sales order by its id, its number or the customer's reference (the first, where that is not unique)."""
     bounded(info.context, freshness)
+    if customer_reference is None:
+        return await named(info, SalesOrder, id, number=number)
     exactly_one(id=id, number=number, customerReference=customer_reference)
-    if customer_reference is not None:
-        answer = await info.context.loaders.many(SalesOrder, customer_reference, "customer_reference")
-        return next(iter(answer.value or ()), None)
-    key = decode_as(id, SalesOrder, "id", info.context.aliases) if id is not None else number or ""
-    return await found(info, SalesOrder, key)
+    return await first(info, SalesOrder, "customer_reference", customer_reference)
 
 
 async def purchase_order(info: Info, id: Id = None, number: str | None = None) -> PurchaseOrder | None:
     """A purchase order by its id or number."""
-    exactly_one(id=id, number=number)
-    key = decode_as(id, PurchaseOrder, "id", info.context.aliases) if id is not None else number or ""
-    return await found(info, PurchaseOrder, key)
+    return await named(info, PurchaseOrder, id, number=number)
 
 
 async def shipment(
@@ -133,17 +142,13 @@ async def shipment(
 ) -> Shipment | None:
     """A shipment by its id, its number, a pallet's SSCC or the carrier's tracking number."""
     bounded(info.context, freshness)
-    name = exactly_one(id=id, number=number, sscc=sscc, trackingNumber=tracking_number)
-    if name in ("sscc", "trackingNumber"):
-        by = "sscc" if name == "sscc" else "tracking"
-        answer = await info.context.loaders.many(Shipment, sscc or tracking_number or "", by)
-        return next(iter(answer.value or ()), None)
-    key = decode_as(id, Shipment, "id", info.context.aliases) if id is not None else number or ""
-    return await found(info, Shipment, key)
+    if sscc is None and tracking_number is None:
+        return await named(info, Shipment, id, number=number)
+    exactly_one(id=id, number=number, sscc=sscc, trackingNumber=tracking_number)
+    by = "sscc" if sscc is not None else "tracking"
+    return await first(info, Shipment, by, sscc or tracking_number or "")
 
 
 async def party(info: Info, id: Id = None, code: str | None = None) -> Party | None:
     """A business partner by its id or code."""
-    exactly_one(id=id, code=code)
-    key = decode_as(id, Party, "id", info.context.aliases) if id is not None else code or ""
-    return await found(info, Party, key)
+    return await named(info, Party, id, code=code)

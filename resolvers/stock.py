@@ -4,10 +4,11 @@ from strawberry.types import Info
 
 from resolvers.context import Context
 from resolvers.inputs import Freshness, InventoryFilter
+from resolvers.loaders import joined
 from resolvers.paging import Connection, cut
 from resolvers.positions import positions_of
 from resolvers.sieves import Filters, bounded
-from schema.base import Plant, SourceOutcome
+from schema.base import Plant, SourceOutcome, join_key
 from schema.errors import RequestError
 from schema.material import InventoryBalance, InventoryPosition, Item, Location, Lot
 from sources.base import Filter
@@ -44,8 +45,8 @@ async def inventory_positions(
     def keep(balance: InventoryBalance) -> bool:
         return (
             (plants is None or balance.plant in plants)
-            and (chosen is None or f"{balance.item}/{balance.lot}" in chosen)
-            and (locations is None or f"{balance.plant}/{balance.location}" in locations)
+            and (chosen is None or joined((balance.item, balance.lot)) in chosen)
+            and (locations is None or join_key(balance.plant, balance.location) in locations)
             and (filter.stock_statuses is None or balance.stock_status in filter.stock_statuses)
         )
 

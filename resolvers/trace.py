@@ -10,7 +10,7 @@ from resolvers.context import Context
 from resolvers.edges import Edge, Fact, expose
 from resolvers.ids import decode_as, encode
 from resolvers.loaders import Answer
-from schema.base import SourceSystem, split_key
+from schema.base import SourceSystem, join_key, split_key
 from schema.errors import RequestError
 from schema.integration import TraceDirection, TraceEdge, TraceGap, TraceNode, TraceResult
 from schema.logistics import Shipment
@@ -77,10 +77,10 @@ class _Walk:
         )
 
     def _link(self, link: LotTransformation) -> None:
-        place = (f"{link.input_item}/{link.input_lot}", f"{link.output_item}/{link.output_lot}")
+        place = (join_key(link.input_item, link.input_lot), join_key(link.output_item, link.output_lot))
         self.edges.setdefault(place, link)
         if link.plant and link.order:
-            self.orders[place[1]] = f"{link.plant}/{link.order}"
+            self.orders[place[1]] = join_key(link.plant, link.order)
 
     def _note(self, key: str, answer: Answer[list[LotTransformation]]) -> None:
         for system, error in answer.failures:
@@ -120,7 +120,7 @@ class _Walk:
 
 
 def _orders(lots: Iterable[Lot]) -> list[str]:
-    return [f"{lot.plant}/{lot.order}" for lot in lots if lot.plant and lot.order]
+    return [join_key(lot.plant, lot.order) for lot in lots if lot.plant and lot.order]
 
 
 def _lot(key: str, answer: Answer[Lot]) -> Lot:
