@@ -9,7 +9,8 @@ Spoken through either of its own interfaces, by the kind of credentials given:
 
 ``base_url`` names the database: ``http://erp.example:8000/mfg``.
 
-Limits: after five or six bad log-ins Tryton answers 429 without Retry-After. It keeps no connection open, and one
+Limits: after five or six bad log-ins Tryton answers 429 without Retry-After, so a refused log-in is not repeated
+for half a minute. It keeps no connection open, and one
 process serves about 80 calls a second. It has no change feed but polling.
 
 Keys. A plant is a warehouse by its code. Tryton numbers customer and supplier shipments apart, so both have a

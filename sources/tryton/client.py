@@ -6,6 +6,7 @@ name, JSON-RPC under the name with a dot. Here a row is the same whichever way i
 
 import asyncio
 import re
+import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -29,6 +30,8 @@ Order: TypeAlias = Sequence[tuple[str, str]]
 
 CHUNK = 1000
 """Rows asked for at once where a call wants them all."""
+HOLD_OFF = 30.0
+"""Seconds without a log-in after a refused one: a handful of bad ones locks the user's account out."""
 REPORTED = frozenset({400, 500})
 """Statuses whose body says what is wrong."""
 WRONG_NAME = re.compile(
@@ -48,6 +51,7 @@ class Client:
         self._password = ""
         self._session: str | None = None
         self._opening = asyncio.Lock()
+        self._refused_until = 0.0
 
     async def open(self) -> None:
         """Resolve the secrets; sends nothing."""
@@ -144,9 +148,15 @@ class Client:
             if self._session is not None and self._session != ended:
                 return self._session
             user = self._auth.username if isinstance(self._auth, Basic) else ""
+            if time.monotonic() < self._refused_until:
+                raise SourceForbidden(f"{self.code} refused the log-in of {user!r} just now", hint=_AUTH)
             self._session = None
             params = [user, {"password": self._password}]
-            found = await self._called("common.db.login", params, deadline, None)
+            try:
+                found = await self._called("common.db.login", params, deadline, None)
+            except SourceForbidden:
+                self._refused_until = time.monotonic() + HOLD_OFF
+                raise
             if not isinstance(found, list) or len(found) < 2:
                 raise SourceForbidden(f"{self.code} refused the log-in of {user!r}", hint=_AUTH)
             token = b64encode(f"{user}:{found[0]}:{found[1]}".encode()).decode()

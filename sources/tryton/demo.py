@@ -142,7 +142,7 @@ def _configure(work: Path, port: int) -> None:
     (work / "trytond.conf").write_text(
         f"[database]\nuri = sqlite://\npath = {work}/db\n"
         f"[web]\nlisten = 127.0.0.1:{port}\n"
-        "[session]\ntimeout = 86400\nmax_age = 86400\n"
+        "[session]\ntimeout = 86400\nmax_age = 86400\nmax_attempt = 3\n"
     )
 
 
