@@ -75,7 +75,7 @@ async def resolved(info: Info, key: ExternalKeyInput) -> Any:
             f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
         )
     plain = key.key.strip()
-    plain = plain.lstrip("0") or "0" if plain.isdigit() else plain
+    plain = plain.lstrip("0") or "0" if plain.isdecimal() else plain
     if not is_scoped(cls, "id"):
         if len(KEYS[cls]["id"]) != 1:
             raise RequestError(

@@ -56,7 +56,7 @@ def _numbered(spec: PagingSpec, offset: int, first: int) -> Turn:
 def _number(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    if not cursor.isdigit() or len(cursor) > 12:
+    if not cursor.isdecimal() or len(cursor) > 12:
         raise BadCursor(f"{cursor!r:.40} is not a cursor of this list")
     return int(cursor)
 
@@ -65,7 +65,7 @@ def _split(cursor: str | None) -> tuple[int, str]:
     if cursor is None:
         return 0, ""
     skip, colon, token = cursor.partition(":")
-    if not colon or not skip.isdigit() or len(skip) > 6:
+    if not colon or not skip.isdecimal() or len(skip) > 6:
         raise BadCursor(f"{cursor!r:.40} is not a cursor of this list")
     return int(skip), token
 
@@ -110,7 +110,7 @@ class Pager:
         header = self.spec.total_header
         found = _read(self._total, payload) if header is None else headers.get(header.lower())
         text = "" if found is None else str(found)
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isdecimal() else None
 
 
 def _read(get: Getter | None, payload: Any) -> Any:

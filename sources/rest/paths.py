@@ -27,7 +27,7 @@ def compile_path(path: str) -> Getter:
     out, names = split_path(path)
     walk = _walker(names)
     if out == 0:
-        if len(names) == 1 and names[0] not in ("*",) and not names[0].isdigit():
+        if len(names) == 1 and names[0] not in ("*",) and not names[0].isdecimal():
             return _single(names[0])
         return lambda row, up, ctx: walk(row)
 
@@ -76,7 +76,7 @@ def _walker(names: list[str]) -> Callable[[Any], Any]:
             return [leaf for element in kept for leaf in element] if flat else kept
 
         return spread
-    steps = tuple(int(name) if name.isdigit() else name for name in names)
+    steps = tuple(int(name) if name.isdecimal() else name for name in names)
 
     def down(value: Any) -> Any:
         for step in steps:

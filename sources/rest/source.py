@@ -300,4 +300,4 @@ class _Searching(_Calling):
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text

@@ -27,7 +27,7 @@ def inward(spelling: Spelling) -> Speller:
             text = text[len(spelling.prefix) :]
         if text in spelling.codes:
             return spelling.codes[text]
-        if bare and text.isdigit():
+        if bare and text.isdecimal():
             text = (text.lstrip("0") or "0").zfill(spelling.width)
         return case(text)
 
@@ -42,7 +42,7 @@ def outward(spelling: Spelling) -> Speller:
     def write(text: str) -> str:
         if text in back:
             return spelling.prefix + back[text]
-        if (spelling.pad or spelling.width) and text.isdigit():
+        if (spelling.pad or spelling.width) and text.isdecimal():
             text = (text.lstrip("0") or "0").zfill(spelling.pad)
         text = case(text)
         if spelling.cut:

@@ -79,6 +79,6 @@ class Reading(Source):
     def _offset(self, cursor: str | None) -> int:
         if cursor is None:
             return 0
-        if not cursor.isdigit():
+        if not cursor.isdecimal():
             raise SourceRefused(f"{cursor!r} is not a cursor of {self.code}")
         return int(cursor)

@@ -49,7 +49,7 @@ class TradeReads(Reading):
     @batch(Part(SalesOrderLine))
     async def sale_lines(self, asked: Batch) -> Bundle:
         """Lines of sales by sale and record id."""
-        ids = [int(number) for key in asked.keys if (number := domains.pair(key)[1]).isdigit()]
+        ids = [int(number) for key in asked.keys if (number := domains.pair(key)[1]).isdecimal()]
         scope = domains.within(asked.scope, self._codes, "sale.warehouse.code", "sale.party.code")
         rows = await self._find(
             "sale.line", [*domains.among("id", ids), *scope], fields.SALE_LINE_ALONE, asked
