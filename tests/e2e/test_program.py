@@ -1,0 +1,182 @@
+"""The program as people start it: a real process, real sockets, real signals."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CROSSDOCK = str(Path(sys.executable).parent / "crossdock")
+QUERY = """{ productionOrder(id: "po:1710/1000040") {
+  status planning { quantity { value } } execution { good { value } } sources { system { code } outcome } } }"""
+SETTINGS = '[plants.1710]\nname = "Kassel"\ntime_zone = "Europe/Berlin"\n'
+
+
+class Program:
+    """A running process and what it wrote."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def said(self) -> str:
+        """Everything written so far, to both streams."""
+        return self.log.read_text()
+
+    def url(self) -> str:
+        """The endpoint, once it is announced."""
+        for _ in range(400):
+            if found := re.search(r"http://127\.0\.0\.1:\d+/graphql", self.said()):
+                return found[0]
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.1)
+        raise AssertionError(f"not announced within 40 s: {self.said()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """The exit status after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@contextmanager
+def started(log: Path, *arguments: str) -> Iterator[Program]:
+    """The command in a clean environment; killed at the end if it is still there."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("CROSSDOCK_")}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [CROSSDOCK, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True, env=environ
+        )
+        try:
+            yield Program(process, log)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def fetch(url: str, query: str | None = None) -> Any:
+    """JSON of a GET, or of a GraphQL request."""
+    body = json.dumps({"query": query}).encode() if query else None
+    with urllib.request.urlopen(
+        urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    ) as answer:
+        return json.load(answer)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration without systems."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(SETTINGS)
+    return file
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_demo_answers_and_ends(tmp_path: Path, number: int) -> None:
+    """The demo announces itself, answers one joined order, and a signal ends it and its systems without a traceback."""
+    with started(tmp_path / "log", "demo", "--port", "0", "--systems-port", "0") as program:
+        url = program.url()
+        order = fetch(url, QUERY)["data"]["productionOrder"]
+        assert order["planning"]["quantity"]
+        assert order["execution"]["good"]
+        assert {"SAP_PRD", "MES_KAS"} <= {
+            s["system"]["code"] for s in order["sources"] if s["outcome"] == "OK"
+        }
+        assert len(fetch(url.replace("/graphql", "/health/ready"))["systems"]) == 8
+        (plant,) = children(program.process.pid)
+        assert program.stop(number) == 0
+        assert not alive(plant)
+        assert "Traceback" not in program.said()
+
+
+def test_killed_demo_leaves_no_orphan(tmp_path: Path) -> None:
+    """Even kill -9 of the demo ends the simulated systems."""
+    with started(tmp_path / "log", "demo", "--port", "0", "--systems-port", "0") as program:
+        program.url()
+        (plant,) = children(program.process.pid)
+        program.stop(signal.SIGKILL)
+        for _ in range(100):
+            if not alive(plant):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"process {plant} is still there")
+
+
+def test_demo_on_a_taken_port(tmp_path: Path) -> None:
+    """A taken port is one sentence and the option that helps, for the gateway and for the systems."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for arguments in (("--port", port, "--systems-port", "0"), ("--port", "0", "--systems-port", port)):
+            with started(tmp_path / "log", "demo", *arguments) as program:
+                assert program.process.wait(30) == 2
+                assert f"port {port} at 127.0.0.1 is taken" in program.said()
+                assert arguments[arguments.index(port) - 1] in program.said()
+                assert "Traceback" not in program.said()
+
+
+def test_serve_without_systems(config: Path, tmp_path: Path) -> None:
+    """A gateway without systems is healthy, says aloud what is unsafe or missing, and ends with status 0."""
+    with started(tmp_path / "log", "serve", "--config", str(config), "--port", "0") as program:
+        base = program.url().removesuffix("/graphql")
+        assert fetch(f"{base}/health/live") == {"alive": True}
+        assert fetch(f"{base}/health/ready")["ready"] is True
+        assert fetch(f"{base}/graphql", "{ __typename }") == {"data": {"__typename": "Query"}}
+        assert program.stop() == 0
+        assert "whoever reaches this machine" in program.said()
+        assert "No systems are connected" in program.said()
+
+
+def test_serve_with_workers(config: Path, tmp_path: Path) -> None:
+    """Several workers share one port, and all are gone after the signal."""
+    config.write_text("workers = 2\n" + SETTINGS)
+    with started(tmp_path / "log", "serve", "--config", str(config), "--port", "0") as program:
+        url = program.url()
+        assert fetch(url, "{ __typename }") == {"data": {"__typename": "Query"}}
+        workers = children(program.process.pid)
+        assert len(workers) >= 2
+        assert program.stop() == 0
+        assert not any(map(alive, workers))
+
+
+def test_refused_settings(config: Path, tmp_path: Path) -> None:
+    """Settings that cannot be used end the program with status 2 and the file and line to mend."""
+    config.write_text("prot = 1\n")
+    with started(tmp_path / "log", "serve", "--config", str(config)) as program:
+        assert program.process.wait(30) == 2
+        assert f"{config}:1: prot is no setting. Did you mean 'port'?" in program.said()
+        assert "Traceback" not in program.said()
+
+
+def test_check_of_an_unreachable_system(config: Path, tmp_path: Path) -> None:
+    """The check names the system that does not answer, and fails."""
+    config.write_text(
+        SETTINGS + '[systems.ERP_A]\nadapter = "tryton"\nkind = "ERP"\nbase_url = "http://127.0.0.1:1/mfg"\n'
+        'time_zone = "Europe/Berlin"\nauth = { type = "bearer", token = { value = "unguessable" } }\n'
+    )
+    with started(tmp_path / "log", "check", "--config", str(config)) as program:
+        assert program.process.wait(30) == 1
+        assert re.search(r"ERP_A\s+reachable\s+failed\s+UNAVAILABLE", program.said())
+        assert "1 systems, 1 checks, 1 failed" in program.said()
+        assert "unguessable" not in program.said()
