@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from sources.http import HttpConfig
 from sources.rest.spec import Model, RowSpec, Spelling, UnitSpec
 
-SINGLE = frozenset({"changed_since", "due_before", "due_after", "from", "to", "search"})
+SINGLE = frozenset({"changed_since", "due_from", "due_to", "window_from", "window_to", "search"})
 """Filters that carry one value and no choice."""
 
 
@@ -140,6 +140,9 @@ class FilterSpec(Model):
     )
     join: str | None = Field(
         default=None, description="Separator of several values; without one it is repeated."
+    )
+    each: str | None = Field(
+        default=None, description='One value where it is a key of several parts: "{1}" is the second part.'
     )
     key: str | Spelling | None = Field(default=None, description="Spelling of the values.")
     codes: str | dict[str, str] | None = Field(default=None, description="The system's code = ours.")

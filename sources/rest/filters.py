@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from schema.base import split_key
 from sources.base import Filter
 from sources.rest.config import FilterSpec, SearchSpec, check_zone
 from sources.rest.environment import Environment
+from sources.rest.keys import HOLE, fill
 from sources.rest.spelling import outward, same
 from sources.rest.times import instant_writer
 
@@ -28,7 +30,13 @@ class _Word:
         given = (value,) if isinstance(value, str) else value
         if self.back is not None:
             return [theirs for one in given for theirs in self.back.get(one, ())]
-        return [self.spell(one) for one in given]
+        return list(dict.fromkeys(self.spell(self._part(one)) for one in given))
+
+    def _part(self, value: str) -> str:
+        each = self.spec.each
+        if each is None:
+            return value
+        return fill(each, {str(i): part for i, part in enumerate(split_key(value))})
 
 
 class Filters:
@@ -62,6 +70,8 @@ class Filters:
 
 
 def _word(spec: FilterSpec, env: Environment, place: str) -> _Word:
+    if spec.each is not None and not set(HOLE.findall(spec.each)) <= {"0", "1", "2"}:
+        env.fail(place, f"each = {spec.each!r}: parts of a key are {{0}}, {{1}} and {{2}}")
     spell = same if spec.key is None else outward(env.spelling(spec.key, place))
     back: dict[str, list[str]] | None = None
     if spec.codes is not None:

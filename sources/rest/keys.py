@@ -16,7 +16,7 @@ from sources.rest.paths import split_path
 from sources.rest.spec import Spelling
 from sources.rest.spelling import inward, outward
 
-_HOLE = re.compile(r"\{(\w*)\}")
+HOLE = re.compile(r"\{(\w*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ def fill(template: str, words: Mapping[str, str], *, path: bool = False) -> str:
         word = words[match[1]]
         return quote(word, safe="") if path else word
 
-    return _HOLE.sub(put, template)
+    return HOLE.sub(put, template)
 
 
 def check_words(spec: ReadSpec, parts: KeyParts, env: Environment, place: str) -> None:
     """Refuse templates that name something that is no part of the key."""
     known = {*parts.names, *(str(i) for i in range(len(parts.names)))}
     texts = [spec.path, *spec.params.values(), *spec.headers.values(), *_texts(spec.body)]
-    per_call = {name for text in texts for name in _HOLE.findall(text)}
+    per_call = {name for text in texts for name in HOLE.findall(text)}
     each = _each(spec.keys) if spec.keys is not None else []
-    for name in [*per_call, *spec.group, *(n for text in each for n in _HOLE.findall(text))]:
+    for name in [*per_call, *spec.group, *(n for text in each for n in HOLE.findall(text))]:
         if name not in known:
             env.fail(place, f"{{{name}}} is no part of its key", dict.fromkeys(known))
     if spec.keys is not None and per_call - set(spec.group):

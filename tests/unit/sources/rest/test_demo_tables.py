@@ -4,6 +4,7 @@ import time
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -123,3 +124,27 @@ async def test_lots_that_a_system_cuts_are_not_mixed(plant: dict[str, Rest]) -> 
     twins = ("FG-1002/L2409-07A-EU", "FG-1002/L2409-07A-US")
     cells = await ask(plant["MES_ZWO"], "lots_made", LotTransformation, *twins)
     assert all(isinstance(cell, SourceError) for cell in cells)
+
+
+async def test_work_centers_are_filtered_by_their_code(plant: dict[str, Rest]) -> None:
+    """A filter by keys of several parts travels by the part the system knows."""
+    wants = frozenset({ProductionOrder})
+    for code, center in (("SAP_PRD", "1710/K-MIX1"), ("MES_KAS", "1710/K-MIX1"), ("MES_ZWO", "1720/Z-FIL1")):
+        search = next(s for s in plant[code].searches() if s.parts[0].type is ProductionOrder)
+        page = await search.fetch(Query({"work_centers": (center,)}, 5, None, wants, soon()))
+        assert page.keys, code
+        nowhere = await search.fetch(Query({"work_centers": (f"{center}-NO",)}, 5, None, wants, soon()))
+        assert nowhere.keys == []
+
+
+async def test_due_windows_are_clauses_on_the_planned_end(plant: dict[str, Rest]) -> None:
+    """A window in time travels as two clauses of the ERP's filter and means what the gateway means."""
+    start, end = datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+    search = next(s for s in plant["SAP_PRD"].searches() if s.name == "orders")
+    wants = frozenset({ProductionOrder, OrderPlanning})
+    page = await search.fetch(Query({"due_from": start, "due_to": end}, 500, None, wants, soon()))
+    assert page.keys
+    assert all(start <= plan.planned_end < end for plan in page.bundle[OrderPlanning])
+    whole = await search.fetch(Query({}, 500, None, wants, soon()))
+    inside = [plan for plan in whole.bundle[OrderPlanning] if start <= plan.planned_end < end]
+    assert len(inside) == len(page.keys)
