@@ -12,7 +12,7 @@ from resolvers.edges import EXPOSED, Edge, follow
 from resolvers.loaders import Answer
 from resolvers.statuses import active
 from resolvers.units import convert
-from schema.base import Quantity, SystemKind
+from schema.base import Quantity, SystemKind, join_key
 from schema.logistics import Shipment, ShipmentPosting, ShipmentWarehouse
 from schema.material import Item
 from schema.production import (
@@ -80,7 +80,7 @@ async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
         *[follow(edge, row, ctx.loaders) for edge in edges if isinstance(edge, Edge)]
     )
     evidence = Evidence(*answers)
-    numbers = [shipment.number for shipment in evidence.shipments.value or ()]
+    numbers = [join_key(shipment.number) for shipment in evidence.shipments.value or ()]
     mixed = _mixed(evidence, row.item)
     confirmed, posted, items = await asyncio.gather(
         ctx.loaders.each(ShipmentWarehouse, numbers, "shipment"),

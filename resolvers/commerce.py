@@ -58,7 +58,7 @@ async def line_checkpoints(row: SalesOrderLine, info: Info) -> list[Checkpoint]:
 
 
 async def _confirmed(shipments: Answer[list[Shipment]], info: Info) -> list[bool]:
-    numbers = [shipment.number for shipment in shipments.value or ()]
+    numbers = [join_key(shipment.number) for shipment in shipments.value or ()]
     found = await info.context.loaders.each(ShipmentWarehouse, numbers, "shipment")
     return [answer.value is not None and answer.value.confirmed_at is not None for answer in found]
 

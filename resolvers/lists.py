@@ -19,10 +19,11 @@ from resolvers.inputs import (
     ShipmentFilter,
     TimeWindow,
 )
+from resolvers.loaders import joined
 from resolvers.material import movement_posted_in
-from resolvers.paging import Connection, Keep, Listing, listed, since
-from resolvers.sieves import Filters, among, bounded, by_fact, by_group, combined, contains
-from schema.base import Plant, key_of
+from resolvers.paging import Connection, Doubts, Keep, Listing, listed, since
+from resolvers.sieves import Filters, among, bounded, by_fact, by_group, combined, contains, doubt
+from schema.base import Plant, join_key, key_of
 from schema.commerce import Party, PurchaseOrder, PurchaseOrderLine
 from schema.equipment import WorkCenter
 from schema.errors import RequestError
@@ -87,17 +88,18 @@ async def production_orders(
         "search": contains("number"),
         "changed_since": since,
     }
+    doubts: Doubts = {}
     keep = combined(
-        _at_work_centers(ctx, filters.found.get("work_centers")),
-        _due(ctx, wanted.due),
-        by_fact(ctx, "status", wanted.statuses),
+        _at_work_centers(ctx, filters.found.get("work_centers"), doubts),
+        _due(ctx, wanted.due, doubts),
+        by_fact(ctx, "status", wanted.statuses, doubts),
         _at_checkpoint(info, wanted),
     )
-    listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted))
+    listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted), doubts)
     return await listed(ctx, listing, first, after)
 
 
-def _due(ctx: Context, window: TimeWindow | None) -> Keep | None:
+def _due(ctx: Context, window: TimeWindow | None, doubts: Doubts) -> Keep | None:
     def test(plan: OrderPlanning) -> bool:
         return (
             window is not None
@@ -105,17 +107,20 @@ def _due(ctx: Context, window: TimeWindow | None) -> Keep | None:
             and window.start <= plan.planned_end < window.end
         )
 
-    return by_group(ctx, OrderPlanning, "order", test, window is not None)
+    return by_group(ctx, OrderPlanning, "order", test if window is not None else None, doubts)
 
 
-def _at_work_centers(ctx: Context, centers: Filter | None) -> Keep | None:
+def _at_work_centers(ctx: Context, centers: Filter | None, doubts: Doubts) -> Keep | None:
     if not isinstance(centers, tuple):
         return None
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
         found = await ctx.loaders.load_set(Operation, "order", [key_of(row) or "" for row in rows], True)
         return [
-            any(f"{operation.plant}/{operation.work_center}" in centers for operation in answer.value or ())
+            any(
+                joined((operation.plant, operation.work_center)) in centers
+                for operation in answer.value or ()
+            )
             for answer in found
         ]
 
@@ -170,12 +175,13 @@ async def shipments(
             and window.start <= row.confirmed_at < window.end
         )
 
+    doubts: Doubts = {}
     keep = combined(
-        by_fact(ctx, "status", wanted.statuses),
-        by_group(ctx, ShipmentWarehouse, "shipment", shipped, window is not None),
+        by_fact(ctx, "status", wanted.statuses, doubts),
+        by_group(ctx, ShipmentWarehouse, "shipment", shipped if window is not None else None, doubts),
     )
     return await listed(
-        ctx, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted)), first, after
+        ctx, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted), doubts), first, after
     )
 
 
@@ -193,11 +199,15 @@ async def lots(
     def expiring(row: LotMaster) -> bool:
         return before is not None and row.expires_on is not None and row.expires_on < before
 
+    doubts: Doubts = {}
     keep = combined(
-        by_group(ctx, LotMaster, "lot", expiring, before is not None), by_fact(ctx, "status", wanted.statuses)
+        by_group(ctx, LotMaster, "lot", expiring if before is not None else None, doubts),
+        by_fact(ctx, "status", wanted.statuses, doubts),
     )
     tests: dict[str, Callable[[Any, Any], bool]] = {"items": among("item"), "search": contains("number")}
-    return await listed(ctx, Listing(Lot, "lots", filters.found, tests, keep, str(wanted)), first, after)
+    return await listed(
+        ctx, Listing(Lot, "lots", filters.found, tests, keep, str(wanted), doubts), first, after
+    )
 
 
 async def movements(
@@ -213,7 +223,12 @@ async def movements(
     filters.window("window", wanted.window)
     missing = set(wanted.missing_in or ())
 
+    doubts: Doubts = {}
+
     async def absent(rows: Sequence[InventoryMovement]) -> list[bool]:
+        twins = await ctx.loaders.load_set(InventoryMovement, "item", [join_key(r.item) for r in rows], True)
+        for answer in twins:
+            doubts.update(dict(answer.failures))
         kinds = await asyncio.gather(*[movement_posted_in(row, info) for row in rows])
         return [not missing & set(found) for found in kinds]
 
@@ -225,7 +240,7 @@ async def movements(
         "window_to": lambda row, end: row.occurred_at < end,
     }
     keep = absent if missing else None
-    listing = Listing(InventoryMovement, "movements", filters.found, tests, keep, str(wanted))
+    listing = Listing(InventoryMovement, "movements", filters.found, tests, keep, str(wanted), doubts)
     return await listed(ctx, listing, first, after)
 
 
@@ -265,7 +280,7 @@ def _targets(hold: QualityHold) -> set[tuple[type, str]]:
         (Item, (hold.item,)),
     ):
         if all(parts):
-            found.add((cls, "/".join(part for part in parts if part)))
+            found.add((cls, join_key(*[part for part in parts if part])))
     return found
 
 
@@ -280,8 +295,13 @@ async def purchase_orders(
     filters.values("statuses", wanted.statuses)
     before = wanted.due_before
 
+    doubts: Doubts = {}
+
     async def due(rows: Sequence[PurchaseOrder]) -> list[bool]:
-        found = await ctx.loaders.load_set(PurchaseOrderLine, "order", [row.number for row in rows], True)
+        keys = [join_key(row.number) for row in rows]
+        found = await ctx.loaders.load_set(PurchaseOrderLine, "order", keys, True)
+        for answer in found:
+            doubt(doubts, answer)
         return [
             any(
                 line.due_date is not None and before is not None and line.due_date < before
@@ -296,5 +316,8 @@ async def purchase_orders(
     }
     keep = due if before is not None else None
     return await listed(
-        ctx, Listing(PurchaseOrder, "purchaseOrders", filters.found, tests, keep, str(wanted)), first, after
+        ctx,
+        Listing(PurchaseOrder, "purchaseOrders", filters.found, tests, keep, str(wanted), doubts),
+        first,
+        after,
     )

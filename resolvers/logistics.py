@@ -10,7 +10,7 @@ from resolvers.loaders import Answer
 from resolvers.paging import Connection, cut
 from resolvers.sourcing import sources, statuses
 from resolvers.statuses import active, shipment_status
-from schema.base import ExternalKey, SystemKind
+from schema.base import ExternalKey, SystemKind, join_key
 from schema.commerce import Party, SalesOrderLine
 from schema.logistics import (
     HandlingUnit,
@@ -33,7 +33,7 @@ async def tracking_events(
     row: Shipment, info: Info, first: int = 50, after: str | None = None
 ) -> Connection[TrackingEvent]:
     """What the carrier reported, in the order in which it says it happened."""
-    answer = await info.context.loaders.many(TrackingEvent, row.number, "shipment")
+    answer = await info.context.loaders.many(TrackingEvent, join_key(row.number), "shipment")
     rows = sorted(answer.value or (), key=lambda event: event.occurred_at)
     page = cut(info.context, rows, f"trackingEvents {row.number}", first, after)
     page.sources = statuses(info.context, "tracking_events", "tracking_events", answer)
@@ -87,13 +87,13 @@ def _shipped(
 
 async def parent(row: HandlingUnit, info: Info) -> HandlingUnit | None:
     """The unit it stands on."""
-    units = await info.context.loaders.many(HandlingUnit, row.shipment, "shipment")
+    units = await info.context.loaders.many(HandlingUnit, join_key(row.shipment), "shipment")
     return next((unit for unit in units.value or () if unit.code == row.parent), None)
 
 
 async def contents(row: HandlingUnit, info: Info) -> list[ShipmentLine]:
     """The shipment lines on it."""
-    lines = await info.context.loaders.many(ShipmentLine, row.shipment, "shipment")
+    lines = await info.context.loaders.many(ShipmentLine, join_key(row.shipment), "shipment")
     return [line for line in lines.value or () if line.number in row.line_numbers]
 
 

@@ -13,7 +13,7 @@ from resolvers.loaders import Answer
 from resolvers.positions import positions_of
 from resolvers.sourcing import sources
 from resolvers.statuses import lot_status
-from schema.base import ExternalKey, Plant, SystemKind
+from schema.base import ExternalKey, Plant, SystemKind, join_key
 from schema.equipment import WorkCenter
 from schema.logistics import HandlingUnit
 from schema.material import (
@@ -41,7 +41,7 @@ OnDay = Annotated[date | None, strawberry.argument(description="Valid on this da
 
 async def bom(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) -> BillOfMaterials | None:
     """The bill of materials at a plant, valid on a day."""
-    found = await info.context.loaders.many(BillOfMaterials, row.number, "item")
+    found = await info.context.loaders.many(BillOfMaterials, join_key(row.number), "item")
     fitting = [
         b for b in _at(found.value, plant, info) if on is None or b.valid_from is None or b.valid_from <= on
     ]
@@ -50,7 +50,7 @@ async def bom(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) ->
 
 async def routing(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) -> Routing | None:
     """The routing at a plant."""
-    found = await info.context.loaders.many(Routing, row.number, "item")
+    found = await info.context.loaders.many(Routing, join_key(row.number), "item")
     return next(iter(_at(found.value, plant, info)), None)
 
 
@@ -66,7 +66,7 @@ async def positions(
 ) -> list[InventoryPosition]:
     """The stock of the item by plant and lot: book, physical and work in progress side by side."""
     codes = None if plants is None else {decode_as(p, Plant, "plants", info.context.aliases) for p in plants}
-    found = await positions_of(info.context, [row.number])
+    found, _ = await positions_of(info.context, [row.number])
     return [position for position in found if codes is None or position.plant in codes]
 
 
@@ -188,7 +188,7 @@ async def movement_posted_in(row: InventoryMovement, info: Info) -> list[SystemK
     """The kinds of systems that have recorded this movement: its own, and those with the same reference."""
     systems = {row.system}
     if row.reference is not None:
-        twins = await info.context.loaders.many(InventoryMovement, row.item, "item")
+        twins = await info.context.loaders.many(InventoryMovement, join_key(row.item), "item")
         systems.update(twin.system for twin in twins.value or () if twin.reference == row.reference)
     found = [info.context.systems.system(code) for code in sorted(systems)]
     return sorted({system.kind for system in found if system is not None})

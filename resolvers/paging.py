@@ -10,12 +10,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from resolvers.context import Context
 from resolvers.loaders import Call
+from resolvers.sourcing import failure
 from schema.base import SourceOutcome, SourceStatus
 from schema.errors import BadCursor, BadPage, SourceError
 from sources.base import Filter, Lister, Page, Query
@@ -59,17 +60,21 @@ class Connection(Generic[T]):
         return [edge.node for edge in self.edges]
 
 
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a list goes on: the list's signature, tier and system, its page and size, and the row in it."""
 
     signature: str
-    tier: int = 0
-    lister: int = 0
+    tier: Count = 0
+    lister: Count = 0
     cursor: str | None = None
-    size: int = 0
-    row: int = 0
+    size: Count = 0
+    row: Count = 0
 
 
+Doubts = dict[str, SourceError]
 Keep = Callable[[Sequence[Any]], Awaitable[list[bool]]]
 
 
@@ -86,6 +91,8 @@ class Listing:
     tests: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
     keep: Keep | None = None
     key: str = ""
+    doubts: Doubts = field(default_factory=dict)
+    """Who failed while ``keep`` looked at a page."""
 
     @property
     def signature(self) -> str:
@@ -114,7 +121,7 @@ def read_cursor(text: str, signature: str) -> Place:
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         place = msgspec.json.decode(raw, type=Place)
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, msgspec.MsgspecError, RecursionError):
         raise BadCursor(f"after: {text[:40]!r} is not a cursor.", hint="Pass endCursor of a page.") from None
     if place.signature != signature:
         raise BadCursor(
@@ -133,8 +140,8 @@ async def listed(ctx: Context, listing: Listing, first: int | None, after: str |
     walk = _Walk(ctx, listing, size, start)
     for number, tier in enumerate(tiers[start.tier :], start.tier):
         await walk.tier(number, tier, start if number == start.tier else None)
-        if walk.answered:
-            break
+        if walk.answered or after:
+            break  # a walk that has begun in a tier stays there: another tier would bring the same rows again
     if not tiers:
         message = f"No connected system lists {listing.cls.__name__}."
         walk.note("GATEWAY", SourceOutcome.NOT_MAPPED, message)
@@ -149,6 +156,7 @@ class _Walk:
         self.edges: list[Edge[Any]] = []
         self.statuses: dict[str, SourceStatus] = {}
         self.total: int | None = None
+        self.several = False
         self.answered = False
         self.more = False
         self.budget = MAX_PAGES
@@ -172,6 +180,7 @@ class _Walk:
     async def tier(self, number: int, listers: Sequence[Lister], start: Place | None) -> None:
         """Walk the systems of a tier one after the other until the page is full."""
         begin = start.lister if start is not None else 0
+        self.several = len(listers) > 1
         for index, lister in enumerate(listers[begin:], begin):
             place = start if start is not None and index == begin else None
             place = place or Place(self.start.signature, number, index)
@@ -184,8 +193,6 @@ class _Walk:
             if self.full:
                 self.more = self.more or index + 1 < len(listers)
                 return
-        if len(listers) > 1:
-            self.total = None
 
     @property
     def full(self) -> bool:
@@ -201,7 +208,8 @@ class _Walk:
             if name not in search.filters and name in self.listing.tests
         ]
         sifted = bool(tests) or self.listing.keep is not None
-        place = replace_place(place, size=place.size or min(search.max_page, 100 if sifted else self.size))
+        size = place.size or (100 if sifted else self.size)
+        place = replace_place(place, size=min(search.max_page, size))
         selected = self.ctx.bounds.selected
         wants = frozenset(p.type for p in search.parts if p.type in selected) | {search.parts[0].type}
         while True:
@@ -258,15 +266,25 @@ class _Walk:
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
         failed = any(status.outcome is not SourceOutcome.OK for status in self.statuses.values())
+        stuck = failed and not self.edges and later
+        last = self.edges[-1].cursor if self.edges else write_cursor(self.start) if stuck else None
         info = PageInfo(
-            self.more,
+            self.more or stuck,
             later,
             self.edges[0].cursor if self.edges else None,
-            self.edges[-1].cursor if self.edges else None,
+            self.resume or last,
         )
-        return Connection(
-            self.edges, info, self.total, failed or self.exhausted, list(self.statuses.values())
-        )
+        total = None if self.several or failed else self.total
+        partial = failed or self.exhausted or bool(self.listing.doubts)
+        return Connection(self.edges, info, total, partial, [*self.statuses.values(), *self._doubts()])
+
+    def _doubts(self) -> list[SourceStatus]:
+        """The systems a filter on computed facts could not ask: rows may be missing or here without reason."""
+        return [
+            failure(self.ctx, system, self.listing.group, error, (self.listing.group,))
+            for system, error in self.listing.doubts.items()
+            if system not in self.statuses
+        ]
 
 
 def replace_place(place: Place, **changes: Any) -> Place:

@@ -10,7 +10,7 @@ from resolvers.context import Context
 from resolvers.loaders import Answer
 from resolvers.sourcing import statuses
 from resolvers.units import convert, of, total
-from schema.base import Quantity, SourceStatus
+from schema.base import Quantity, SourceOutcome, SourceStatus, join_key
 from schema.material import (
     BalanceView,
     InventoryBalance,
@@ -41,40 +41,60 @@ class _Views:
 
 async def positions_of(
     ctx: Context, items: Sequence[str], keep: Test | None = None
-) -> list[InventoryPosition]:
-    """The positions of some items, by item, plant and lot in order; ``keep`` leaves out balances."""
+) -> tuple[list[InventoryPosition], list[SourceStatus]]:
+    """The positions of some items, by item, plant and lot in order, and how the systems answered.
+
+    ``keep`` chooses the positions with at least one such balance; a position is always whole, or its views could not be
+    compared.
+    """
+    keys = [join_key(item) for item in items]
     balances, movements, records = await asyncio.gather(
-        asyncio.gather(*[ctx.loaders.many(InventoryBalance, item, "item") for item in items]),
-        asyncio.gather(*[ctx.loaders.many(InventoryMovement, item, "item") for item in items]),
-        ctx.loaders.each(Item, items),
+        asyncio.gather(*[ctx.loaders.many(InventoryBalance, key, "item") for key in keys]),
+        asyncio.gather(*[ctx.loaders.many(InventoryMovement, key, "item") for key in keys]),
+        ctx.loaders.each(Item, keys),
     )
-    found = []
+    found: list[InventoryPosition] = []
+    said: dict[tuple[str, str], SourceStatus] = {}
     for number, stock, moved, record in zip(items, balances, movements, records, strict=True):
-        found.extend(_positions(ctx, number, record, stock, moved, keep))
-    return found
+        heard = _heard(ctx, record, stock, moved)
+        for status in heard:
+            place = (status.system, status.group)
+            if place not in said or status.outcome not in (SourceOutcome.OK, SourceOutcome.NOT_FOUND):
+                said[place] = status
+        found.extend(_positions(number, record, stock, moved, keep, heard))
+    return found, list(said.values())
+
+
+def _heard(
+    ctx: Context,
+    record: Answer[Item],
+    stock: Answer[list[InventoryBalance]],
+    moved: Answer[list[InventoryMovement]],
+) -> list[SourceStatus]:
+    return [
+        *statuses(ctx, "balances", "balances", stock),
+        *statuses(ctx, "in_flight_movements", "in_flight", moved),
+        *statuses(ctx, "item", "item", record),
+    ]
 
 
 def _positions(
-    ctx: Context,
     number: str,
     record: Answer[Item],
     stock: Answer[list[InventoryBalance]],
     moved: Answer[list[InventoryMovement]],
     keep: Test | None,
+    said: list[SourceStatus],
 ) -> list[InventoryPosition]:
     groups: dict[tuple[str, str], _Views] = {}
     for balance in stock.value or ():
-        if keep is None or keep(balance):
-            groups.setdefault((balance.plant, balance.lot or ""), _Views()).balances.append(balance)
+        groups.setdefault((balance.plant, balance.lot or ""), _Views()).balances.append(balance)
+    if keep is not None:
+        groups = {place: views for place, views in groups.items() if any(map(keep, views.balances))}
     for movement in moved.value or ():
         group = groups.get((movement.plant, movement.lot or ""))
         if group is not None:
             group.movements.append(movement)
-    said = [
-        *statuses(ctx, "balances", "balances", stock),
-        *statuses(ctx, "in_flight_movements", "in_flight", moved),
-        *statuses(ctx, "item", "item", record),
-    ]
     whole = stock.known and moved.known and not stock.failures and not moved.failures
     return [
         position(number, plant, lot or None, record.value, groups[plant, lot], whole, said)

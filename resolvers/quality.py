@@ -27,9 +27,9 @@ async def target(row: QualityHold, info: Info) -> AnyNode | None:
     if row.scope is HoldScope.ORDER and row.plant and row.order:
         return (await loaders.one(ProductionOrder, join_key(row.plant, row.order))).value
     if row.scope is HoldScope.ITEM and row.item:
-        return (await loaders.one(Item, row.item)).value or Item(row.item)
+        return (await loaders.one(Item, join_key(row.item))).value or Item(row.item)
     if row.scope is HoldScope.SHIPMENT and row.shipment:
-        return (await loaders.one(Shipment, row.shipment)).value
+        return (await loaders.one(Shipment, join_key(row.shipment))).value
     if row.scope is HoldScope.LOCATION and row.plant and row.location:
         return (await loaders.one(Location, join_key(row.plant, row.location))).value or Location(
             row.plant, row.location

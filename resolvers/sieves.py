@@ -10,8 +10,8 @@ from resolvers.edges import EXPOSED, Edge, Fact, follow
 from resolvers.ids import decode_as
 from resolvers.inputs import Freshness, TimeWindow
 from resolvers.loaders import Answer
-from resolvers.paging import Keep
-from schema.base import key_of
+from resolvers.paging import Doubts, Keep
+from schema.base import KEYS, key_of, split_key
 from schema.errors import RequestError
 from sources.base import Filter
 
@@ -24,9 +24,11 @@ class Filters:
         self.found: dict[str, Filter] = {}
 
     def ids(self, name: str, ids: Sequence[str] | None, cls: type) -> None:
-        """A filter by ids of a class; a plant's or party's key is its code."""
+        """A filter by ids of a class: by its number or code as rows hold it, or by the key where that has parts."""
         if ids is not None:
-            self.found[name] = tuple([decode_as(i, cls, f"filter.{name}", self.ctx.aliases) for i in ids])
+            keys = [decode_as(i, cls, f"filter.{name}", self.ctx.aliases) for i in ids]
+            single = len(KEYS[cls]["id"]) == 1
+            self.found[name] = tuple([split_key(key)[0] if single else key for key in keys])
 
     def values(self, name: str, values: Sequence[Any] | None) -> None:
         """A filter by values."""
@@ -42,7 +44,10 @@ class Filters:
         """A filter by two bounds: ``<name>_from`` and ``<name>_to``."""
         if window is not None:
             if window.start >= window.end:
-                raise RequestError(f"filter.{name}: 'from' must be before 'to'.")
+                raise RequestError(
+                    f"filter.{name}: from {window.start.isoformat()} is not before to {window.end.isoformat()}.",
+                    hint="The end is not part of a window: let 'to' be later than 'from'.",
+                )
             self.found[f"{name}_from"] = window.start
             self.found[f"{name}_to"] = window.end
 
@@ -75,19 +80,20 @@ def combined(*tests: Keep | None) -> Keep | None:
     return keep
 
 
-def by_fact(ctx: Context, name: str, wanted: Sequence[Any] | None) -> Keep | None:
+def by_fact(ctx: Context, name: str, wanted: Sequence[Any] | None, doubts: Doubts) -> Keep | None:
     """Keep the rows whose computed fact is among the wanted values."""
     if wanted is None:
         return None
 
     async def keep(rows: Sequence[Any]) -> list[bool]:
-        return [value in wanted for value in await asyncio.gather(*[fact_of(ctx, row, name) for row in rows])]
+        values = await asyncio.gather(*[fact_of(ctx, row, name, doubts) for row in rows])
+        return [value in wanted for value in values]
 
     return keep
 
 
-async def fact_of(ctx: Context, row: Any, name: str) -> Any:
-    """A computed fact of a row."""
+async def fact_of(ctx: Context, row: Any, name: str, doubts: Doubts) -> Any:
+    """A computed fact of a row; owners that could not be asked are noted."""
     table = EXPOSED[type(row)].fields
     fact = table[name]
     if not isinstance(fact, Fact):
@@ -96,17 +102,29 @@ async def fact_of(ctx: Context, row: Any, name: str) -> Any:
     answers = await asyncio.gather(
         *[follow(edge, row, ctx.loaders) for edge in edges if isinstance(edge, Edge)]
     )
+    for answer in answers:
+        doubt(doubts, answer)
     given = dict(zip(fact.needs, answers, strict=True))
     return fact.compute(row, **given, **({"now": ctx.now} if fact.wants_now else {}))
 
 
-def by_group(ctx: Context, cls: type, by: str, test: Callable[[Any], bool], active: bool) -> Keep | None:
+def doubt(doubts: Doubts, answer: Answer[Any]) -> None:
+    """Note who could not be asked, where that leaves a question open."""
+    if not answer.known:
+        doubts.update(dict(answer.failures))
+
+
+def by_group(
+    ctx: Context, cls: type, by: str, test: Callable[[Any], bool] | None, doubts: Doubts
+) -> Keep | None:
     """Keep the rows whose owner group passes a test; a group that nobody gave does not."""
-    if not active:
+    if test is None:
         return None
 
     async def keep(rows: Sequence[Any]) -> list[bool]:
         answers: list[Answer[Any]] = await ctx.loaders.each(cls, [key_of(row) or "" for row in rows], by)
+        for answer in answers:
+            doubt(doubts, answer)
         return [answer.value is not None and test(answer.value) for answer in answers]
 
     return keep
@@ -118,9 +136,15 @@ def bounded(ctx: Context, freshness: Freshness | None) -> None:
         return
     if freshness.deadline_ms is not None:
         if freshness.deadline_ms < 1:
-            raise RequestError(f"freshness.deadlineMs: {freshness.deadline_ms} must be at least 1.")
+            raise RequestError(
+                f"freshness.deadlineMs: {freshness.deadline_ms} must be at least 1.",
+                hint="Give milliseconds, e.g. 1500.",
+            )
         ctx.hurry(freshness.deadline_ms)
     if freshness.max_age_seconds is not None:
         if freshness.max_age_seconds < 0:
-            raise RequestError(f"freshness.maxAgeSeconds: {freshness.max_age_seconds} must not be negative.")
+            raise RequestError(
+                f"freshness.maxAgeSeconds: {freshness.max_age_seconds} must not be negative.",
+                hint="Give seconds; 0 asks for live values only.",
+            )
         ctx.max_age_seconds = freshness.max_age_seconds

@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, SelectionSetNode
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLSkipDirective,
+    SelectionNode,
+    SelectionSetNode,
+    get_directive_values,
+)
 from strawberry.types import Info
 
 from resolvers.context import Context
@@ -128,11 +137,21 @@ def _below(
     return found
 
 
+def _included(node: SelectionNode, variables: Any) -> bool:
+    """Whether @skip and @include leave it in."""
+    values = getattr(variables, "coerced", variables)
+    skip = get_directive_values(GraphQLSkipDirective, node, values)
+    include = get_directive_values(GraphQLIncludeDirective, node, values)
+    return not (skip and skip["if"]) and not (include and not include["if"])
+
+
 def _fields(
     level: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], variables: Any
 ) -> list[FieldNode]:
     found: list[FieldNode] = []
     for node in level.selections:
+        if not _included(node, variables):
+            continue
         if isinstance(node, FieldNode):
             found.append(node)
         elif isinstance(node, FragmentSpreadNode):

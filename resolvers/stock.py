@@ -8,7 +8,7 @@ from resolvers.loaders import joined
 from resolvers.paging import Connection, cut
 from resolvers.positions import positions_of
 from resolvers.sieves import Filters, bounded
-from schema.base import Plant, SourceOutcome, join_key
+from schema.base import Plant, SourceOutcome, join_key, split_key
 from schema.errors import RequestError
 from schema.material import InventoryBalance, InventoryPosition, Item, Location, Lot
 from sources.base import Filter
@@ -33,7 +33,7 @@ async def inventory_positions(
     filters.ids("lots", filter.lots, Lot)
     filters.ids("locations", filter.locations, Location)
     items, chosen = _named(filters.found.get("items")), _named(filters.found.get("lots"))
-    items = items or tuple(dict.fromkeys([lot.partition("/")[0] for lot in chosen or ()]))
+    items = items or tuple(dict.fromkeys([split_key(lot)[0] for lot in chosen or ()]))
     if not items:
         raise RequestError("filter: name the items or lots to look at.", hint="Add 'items' or 'lots'.")
     if len(items) > MAX_ITEMS:
@@ -50,11 +50,11 @@ async def inventory_positions(
             and (filter.stock_statuses is None or balance.stock_status in filter.stock_statuses)
         )
 
-    found = await positions_of(ctx, items, keep)
+    found, said = await positions_of(ctx, items, keep)
     if filter.verdicts is not None:
         found = [position for position in found if position.verdict in filter.verdicts]
     page = cut(ctx, found, f"inventoryPositions {filter}", first, after)
-    page.sources = list({(s.system, s.group): s for p in found for s in p.sources}.values())
+    page.sources = said
     page.partial = any(
         status.outcome not in (SourceOutcome.OK, SourceOutcome.NOT_FOUND) for status in page.sources
     )

@@ -58,23 +58,28 @@ class _Walk:
         for depth in range(1, max_depth + 1):
             answers = await self.ctx.loaders.load_set(LotTransformation, near, level, True)
             following: dict[str, None] = {}
+            cut: dict[str, None] = {}
             for key, answer in zip(level, answers, strict=True):
                 self._note(key, answer)
                 for link in answer.value or ():
-                    reached = f"{getattr(link, f'{far}_item')}/{getattr(link, f'{far}_lot')}"
-                    self._link(link)
+                    reached = join_key(getattr(link, f"{far}_item"), getattr(link, f"{far}_lot"))
                     if reached not in self.depths:
+                        if len(self.depths) >= max_nodes:
+                            cut[key] = None
+                            continue
                         self.depths[reached] = depth
                         following[reached] = None
+                    self._link(link)
+            if cut:
+                return self._cut(cut, f"The trace was cut here: maxNodes {max_nodes} reached.")
             level = list(following)
             if not level:
-                return
-            if len(self.depths) > max_nodes:
-                break
+                return None
+        return self._cut(level, f"The trace was cut here: maxDepth {max_depth} reached.")
+
+    def _cut(self, keys: Iterable[str], reason: str) -> None:
         self.truncated = True
-        self.gaps.extend(
-            TraceGap(_id(key), "The trace was cut here: maxDepth or maxNodes reached.") for key in level
-        )
+        self.gaps.extend([TraceGap(_id(key), reason) for key in keys])
 
     def _link(self, link: LotTransformation) -> None:
         place = (join_key(link.input_item, link.input_lot), join_key(link.output_item, link.output_lot))

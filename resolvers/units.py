@@ -56,13 +56,17 @@ def convert(quantity: Quantity, unit: str, item: Item | None) -> Quantity | None
     if found is None:
         return None
     ratio, rule = found
+    if rule is ConversionRule.IDENTITY:
+        return quantity
     if ratio == 1:
         return Quantity(
             quantity.source_value, quantity.source_unit, unit, quantity.factor, rule, quantity.exact
         )
     combined = Fraction(Decimal(quantity.factor)) * ratio
     decimal, exact = _decimal(combined)
-    return Quantity(quantity.source_value, quantity.source_unit, unit, plain(decimal), rule, exact)
+    return Quantity(
+        quantity.source_value, quantity.source_unit, unit, plain(decimal), rule, exact and quantity.exact
+    )
 
 
 def _decimal(ratio: Fraction) -> tuple[Decimal, bool]:
