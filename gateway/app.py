@@ -45,6 +45,7 @@ query Order($id: ID!) {
 """
 FIRST_ORDER = "po:1710/1000040"
 
+UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -86,7 +87,7 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = partial(datetime.now, UTC)) -> Starlette:
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Starlette:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
     Raises ConfigError where the settings contradict each other.

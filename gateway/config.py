@@ -208,7 +208,7 @@ def _system(code: str, table: Any, origins: _Origins) -> SystemConfig:
     try:
         config = adapter_class(name).Config
     except LookupError as error:
-        raise problem("adapter", name, "is no adapter", f"{error.args[0]}.") from error
+        raise problem("adapter", name, "is no adapter", str(error.args[0])) from error
     except (ImportError, AttributeError) as error:
         raise problem(
             "adapter", name, f"cannot be loaded: {error}", "Install the package it comes from."
@@ -261,7 +261,7 @@ def _unknown_owners(settings: Settings) -> list[_Finding]:
     found: list[_Finding] = []
     for name, codes in settings.ownership.items():
         if name not in types:
-            found.append((("ownership", name), name, "is no type", f"{did_you_mean(name, types)}."))
+            found.append((("ownership", name), name, "is no type", did_you_mean(name, types)))
         found += [
             (
                 ("ownership", name),

@@ -29,7 +29,7 @@ class Problem:
     def __str__(self) -> str:
         setting = ".".join(map(str, self.path))
         shown = "" if self.value is None else f" = {_shown(self.value, self.path)}"
-        return f"{self.where}: {setting}{shown} {self.text}. {self.mend}".rstrip()
+        return f"{self.where}: {setting}{shown} {self.text}. {self.mend[:1].upper()}{self.mend[1:]}".rstrip()
 
 
 class SettingsError(ConfigError):

@@ -89,7 +89,7 @@ def test_coded_tables() -> None:
         ("host = '0.0.0.0'\n", "gateway.toml:1: host = '0.0.0.0' opens the gateway to the network"),
         (
             "[ownership]\nLott = []\n",
-            "gateway.toml:2: ownership.Lott = 'Lott' is no type. did you mean 'Lot'?",
+            "gateway.toml:2: ownership.Lott = 'Lott' is no type. Did you mean 'Lot'?",
         ),
         (
             "[ownership]\nLot = ['SAP']\n",
@@ -109,7 +109,7 @@ def test_coded_tables() -> None:
         ),
         (
             "[systems.SAP]\nadapter = 'rset'\n",
-            "gateway.toml:2: systems.SAP.adapter = 'rset' is no adapter. did you mean 'rest'?",
+            "gateway.toml:2: systems.SAP.adapter = 'rset' is no adapter. Did you mean 'rest'?",
         ),
         ("systems = 5\n", "gateway.toml:1: systems = 5 is refused: input should be a valid dictionary"),
     ],
