@@ -36,7 +36,7 @@ async def tracking_events(
     answer = await info.context.loaders.many(TrackingEvent, join_key(row.number), "shipment")
     rows = sorted(answer.value or (), key=lambda event: event.occurred_at)
     page = cut(info.context, rows, f"trackingEvents {row.number}", first, after)
-    page.sources = statuses(info.context, "tracking_events", "tracking_events", answer)
+    page.sources = statuses(info.context, "tracking_events", answer)
     page.partial = not answer.known
     if page.partial:
         page.total_count = None

@@ -72,9 +72,9 @@ def _heard(
     moved: Answer[list[InventoryMovement]],
 ) -> list[SourceStatus]:
     return [
-        *statuses(ctx, "balances", "balances", stock),
-        *statuses(ctx, "in_flight_movements", "in_flight", moved),
-        *statuses(ctx, "item", "item", record),
+        *statuses(ctx, "balances", stock),
+        *statuses(ctx, "in_flight_movements", moved, ("in_flight", "in_flight_movements")),
+        *statuses(ctx, "item", record),
     ]
 
 

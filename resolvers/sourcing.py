@@ -28,25 +28,28 @@ async def sources(row: Any, info: Info) -> list[SourceStatus]:
     ctx: Context = info.context
     exposed = EXPOSED[type(row)]
     beside = selected_beside(info)
-    needed = needed_edges(type(row), beside) or {name: name for name in exposed.owners}
+    needed = needed_edges(type(row), beside) or {name: [name] for name in exposed.owners}
     edges = [exposed.fields[name] for name in needed]
     answers = await asyncio.gather(*[follow(e, row, ctx.loaders) for e in edges if isinstance(e, Edge)])
     found: dict[tuple[str, str], SourceStatus] = {}
     for edge, answer in zip(edges, answers, strict=True):
-        for status in statuses(ctx, edge.name, needed[edge.name], answer):
+        for status in statuses(ctx, edge.name, answer, needed[edge.name]):
             found.setdefault((status.system, status.group), status)
     found.update(_later(exposed.cls, beside))
     return list(found.values())
 
 
-def statuses(ctx: Context, group: str, field: str, answer: Answer[Any]) -> list[SourceStatus]:
-    """What an answer says about the systems behind it."""
+def statuses(
+    ctx: Context, group: str, answer: Answer[Any], fields: Sequence[str] | None = None
+) -> list[SourceStatus]:
+    """What an answer says about the systems behind it; ``fields`` are those it costs (the group's own)."""
+    affected = tuple([camel(field) for field in fields or (group,)])
     failed = dict(answer.failures)
     found = []
     for system in (*answer.systems, *[code for code in failed if code not in answer.systems]):
         error = failed.get(system)
         if error is not None:
-            found.append(failure(ctx, system, camel(group), error, (camel(field),)))
+            found.append(failure(ctx, system, camel(group), error, affected))
         elif answer.value is None:
             found.append(
                 SourceStatus(system, camel(group), SourceOutcome.NOT_FOUND, "The system does not know it.")
@@ -66,17 +69,17 @@ def failure(
     )
 
 
-def needed_edges(cls: type, names: Iterable[str]) -> dict[str, str]:
-    """The edges behind some fields of a class, each with the field that wants it."""
+def needed_edges(cls: type, names: Iterable[str]) -> dict[str, list[str]]:
+    """The edges behind some fields of a class, each with the fields that want it."""
     table = EXPOSED[cls].fields
-    needed: dict[str, str] = {}
+    needed: dict[str, list[str]] = {}
     for name in names:
         attached = table.get(name)
         if isinstance(attached, Edge):
-            needed.setdefault(name, name)
+            needed.setdefault(name, []).append(name)
         elif isinstance(attached, Fact | Function):
             for need in attached.needs:
-                needed.setdefault(need, name)
+                needed.setdefault(need, []).append(name)
     return needed
 
 
@@ -139,9 +142,8 @@ def _below(
 
 def _included(node: SelectionNode, variables: Any) -> bool:
     """Whether @skip and @include leave it in."""
-    values = getattr(variables, "coerced", variables)
-    skip = get_directive_values(GraphQLSkipDirective, node, values)
-    include = get_directive_values(GraphQLIncludeDirective, node, values)
+    skip = get_directive_values(GraphQLSkipDirective, node, variables)
+    include = get_directive_values(GraphQLIncludeDirective, node, variables)
     return not (skip and skip["if"]) and not (include and not include["if"])
 
 
