@@ -52,7 +52,7 @@ def parse_toml(text: str, name: str) -> TomlFile:
 
 def _error_line(message: str, text: str) -> int:
     after = message.partition("(at line ")[2].partition(",")[0]
-    return int(after) if after.isdigit() else text.rstrip().count("\n") + 1
+    return int(after) if after.isdecimal() else text.rstrip().count("\n") + 1
 
 
 def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:

@@ -130,7 +130,7 @@ class MaterialReads(Reading):
     @batch(Part(InventoryMovement))
     async def movements(self, asked: Batch) -> Bundle:
         """Done moves by record id."""
-        ids = [int(number) for key in asked.keys if (number := domains.pair(key)[1]).isdigit()]
+        ids = [int(number) for key in asked.keys if (number := domains.pair(key)[1]).isdecimal()]
         return await self._movements(asked, domains.among("id", ids), "id")
 
     @search(Part(InventoryMovement), filters=("items", "window_from", "window_to"), read="movements")
