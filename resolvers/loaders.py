@@ -95,7 +95,7 @@ class Hop:
         keys, wants, done = self._next
         keys[key] = None
         wants.add(cls)
-        self._inflight[(cls, key)] = done
+        self._inflight[cls, key] = done
         return done
 
     def _flush(self) -> None:
@@ -126,7 +126,8 @@ class Hop:
                     memo.setdefault(
                         key, SourceUnavailable(f"{self._provider.system} gave no answer for this key.")
                     )
-                    self._inflight.pop((cls, key), None)
+                    if self._inflight.get((cls, key)) is done:
+                        del self._inflight[cls, key]
             if not done.done():
                 done.set_result(None)
 

@@ -134,13 +134,13 @@ async def listed(ctx: Context, listing: Listing, first: int | None, after: str |
     """A page of a list, cut from the pages of the systems that have it."""
     size = page_size(first, ctx.max_page)
     signature = listing.signature
-    start = read_cursor(after, signature) if after else Place(signature)
+    start = read_cursor(after, signature) if after is not None else Place(signature)
     plants = listing.filters.get("plants", ())
     tiers = ctx.systems.listers(listing.cls, plants if isinstance(plants, tuple) else ())
     walk = _Walk(ctx, listing, size, start)
     for number, tier in enumerate(tiers[start.tier :], start.tier):
         await walk.tier(number, tier, start if number == start.tier else None)
-        if walk.answered or after:
+        if walk.answered or after is not None:
             break  # a walk that has begun in a tier stays there: another tier would bring the same rows again
     if not tiers:
         message = f"No connected system lists {listing.cls.__name__}."
@@ -296,7 +296,7 @@ def cut(ctx: Context, rows: Sequence[T], group: str, first: int | None, after: s
     """A page of rows that are all here already (computed lists, lists inside one payload)."""
     size = page_size(first, ctx.max_page)
     signature = hashlib.blake2s(group.encode(), digest_size=6).hexdigest()
-    start = read_cursor(after, signature).row if after else 0
+    start = read_cursor(after, signature).row if after is not None else 0
     edges = [
         Edge(write_cursor(Place(signature, row=start + number + 1)), row)
         for number, row in enumerate(rows[start : start + size])
