@@ -12,9 +12,6 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn._types import ASGIApplication
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.supervisors import Multiprocess
-
-STARTUP_FAILED = 3
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -134,26 +131,3 @@ def server_config(
         log_config=None,
         timeout_graceful_shutdown=graceful_seconds,
     )
-
-
-def run(
-    app: ASGIApp | str,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    *,
-    workers: int = 1,
-    graceful_seconds: int = 10,
-) -> None:
-    """Serves until SIGINT or SIGTERM; raises SystemExit(3) if the server could not start."""
-    config = server_config(app, host, port, workers=workers, graceful_seconds=graceful_seconds)
-    server = uvicorn.Server(config)
-    try:
-        if config.workers > 1:
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
-            return
-        server.run()
-    except KeyboardInterrupt:
-        # uvicorn has shut down in order and raises the signal again for its caller; the caller is us.
-        return
-    if not server.started:
-        raise SystemExit(STARTUP_FAILED)
