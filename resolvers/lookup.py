@@ -62,14 +62,21 @@ async def found_set(info: Info, wanted: Sequence[tuple[type, str]]) -> list[Any]
     return [rows[place] for place in wanted]
 
 
-async def resolved(info: Info, key: ExternalKeyInput) -> Any:
-    """The row that a system knows by a key of its own; None where it does not know it."""
+async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None) -> Any:
+    """The row that a system knows by a key of its own; None where it does not know it. ``wanted`` is the class it
+    must be of, where only one will do.
+    """
     ctx: Context = info.context
-    system = ctx.systems.system(key.system)
-    if system is None:
-        known = ", ".join(one.code for one in ctx.systems.all_systems())
-        raise RequestError(f"key.system: no system {key.system[:40]!r}.", hint=f"Connected systems: {known}.")
+    known = [one.code for one in ctx.systems.all_systems()]
+    if key.system not in known:
+        raise RequestError(
+            f"key.system: no system {key.system[:40]!r}.", hint=f"Connected systems: {', '.join(known)}."
+        )
     cls = KINDS.get(key.kind.replace("_", "").lower())
+    if cls is not None and wanted is not None and cls is not wanted:
+        raise RequestError(
+            f"key.kind: {key.kind[:40]!r} is not a {wanted.__name__}.", hint=f"Say {wanted.__name__}."
+        )
     if cls is None:
         raise RequestError(
             f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
@@ -79,16 +86,16 @@ async def resolved(info: Info, key: ExternalKeyInput) -> Any:
     if not is_scoped(cls, "id"):
         if len(KEYS[cls]["id"]) != 1:
             raise RequestError(
-                f"key.kind: a {cls.__name__} has no single key.",
+                f"key.kind: {key.kind[:40]!r} has no single key.",
                 hint="Use its own root with all parts of its key.",
             )
         return await found(info, cls, join_key(plain))
-    for plant in ctx.systems.serving(key.system):
-        answer: Answer[Any] = await ctx.loaders.one(cls, join_key(plant, plain))
+    plants = ctx.systems.serving(key.system)
+    answers: list[Answer[Any]] = await ctx.loaders.each(cls, [join_key(plant, plain) for plant in plants])
+    row = next((answer.value for answer in answers if answer.value is not None), None)
+    for answer in answers if row is None else ():
         missed(info, cls, answer)
-        if answer.value is not None:
-            return answer.value
-    return None
+    return row
 
 
 def missed(info: Info, cls: type, answer: Answer[Any]) -> None:

@@ -105,7 +105,7 @@ async def production_order(
     bounded(info.context, freshness)
     exactly_one(id=id, key=key)
     if key is not None:
-        row = await resolved(info, key)
+        row = await resolved(info, key, ProductionOrder)
         return row if isinstance(row, ProductionOrder) else None
     return await found(
         info, ProductionOrder, decode_as(id or "", ProductionOrder, "id", info.context.aliases)
