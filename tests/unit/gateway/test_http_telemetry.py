@@ -86,6 +86,6 @@ async def test_tracebacks_have_no_locals(lines: io.StringIO) -> None:
 
 def test_libraries_log_alike(lines: io.StringIO) -> None:
     """What a library says through logging is one JSON line too."""
-    logging.getLogger("uvicorn.error").warning("hello %s", "you")
+    logging.getLogger("some.library").warning("hello %s", "you")
     line = json.loads(lines.getvalue())
-    assert (line["event"], line["level"], line["logger"]) == ("hello you", "warning", "uvicorn.error")
+    assert (line["event"], line["level"], line["logger"]) == ("hello you", "warning", "some.library")
