@@ -1,0 +1,54 @@
+"""The demo as the tests see it: the plant with its clock standing still, and a gateway over it, both over sockets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.app import create_app
+from gateway.config import Settings, load_settings
+from gateway.demo import at_ports, demo_file
+from gateway.tomlfile import TomlFile
+from sources.plant.world.clock import START
+from tests.e2e.demo.plant import Reply, RunningPlant, running_plant
+from tests.serving import serving
+
+
+@dataclass
+class Demo:
+    """The plant, the gateway's address and a client of it."""
+
+    plant: RunningPlant
+    url: str
+    client: httpx2.Client
+
+    def ask(self, query: str, operation: str | None = None, **variables: Any) -> Reply:
+        """Post an operation."""
+        body = {"query": query, "variables": variables, "operationName": operation}
+        answer = self.client.post(f"{self.url}/graphql", json=body)
+        return Reply(answer.status_code, answer.json(), answer.elapsed.total_seconds())
+
+
+def settings_over(plant: RunningPlant, **more: Any) -> Settings:
+    """The demo's own configuration, at the ports of this plant."""
+    file = demo_file()
+    return load_settings(
+        TomlFile(file.name, at_ports(file.data, plant.ports), file.lines), environ={}, options=more
+    )
+
+
+@pytest.fixture(scope="session")
+def plant() -> Iterator[RunningPlant]:
+    """One plant for all tests; they leave it as they found it."""
+    with running_plant() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def demo(plant: RunningPlant) -> Iterator[Demo]:
+    """A gateway over the plant, at the moment at which the plant's clock stands."""
+    app = create_app(settings_over(plant), now=lambda: START)
+    with serving(app) as url, httpx2.Client(timeout=30) as client:
+        yield Demo(plant, url, client)
