@@ -240,7 +240,7 @@ def _merge(answer: Answer[Any], system: str, cell: Cell, many: bool) -> None:
     answer.systems += (system,)
     if isinstance(cell, SourceError):
         answer.failures += ((system, cell),)
-    elif many:
+    elif many and cell is not None:  # None: the system does not know what the list would belong to
         answer.value = [*(answer.value or ()), *cell]
     elif answer.value is None:
         answer.value = cell
