@@ -85,7 +85,7 @@ async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
     confirmed, posted, items = await asyncio.gather(
         ctx.loaders.each(ShipmentWarehouse, numbers, "shipment"),
         ctx.loaders.each(ShipmentPosting, numbers, "shipment"),
-        ctx.loaders.each(Item, mixed),
+        ctx.loaders.each(Item, [join_key(number) for number in mixed]),
     )
     evidence.confirmed, evidence.posted = confirmed, posted
     evidence.items = {answer.value.number: answer.value for answer in items if answer.value is not None}

@@ -26,11 +26,9 @@ STANDARD: dict[str, tuple[str, Fraction]] = {
 
 def factor(source: str, target: str, item: Item | None) -> tuple[Fraction, ConversionRule] | None:
     """What to multiply an amount in ``source`` with to have it in ``target``; None where nobody knows."""
-    if source == target:
-        return Fraction(1), ConversionRule.IDENTITY
-    one, other = STANDARD.get(source), STANDARD.get(target)
-    if one and other and one[0] == other[0]:
-        return one[1] / other[1], ConversionRule.STANDARD
+    ratio = _ratio(source, target)
+    if ratio is not None:
+        return ratio, ConversionRule.IDENTITY if source == target else ConversionRule.STANDARD
     if item is None or item.base_unit is None:
         return None
     to_base, from_base = _to_base(source, item), _to_base(target, item)
@@ -40,14 +38,22 @@ def factor(source: str, target: str, item: Item | None) -> tuple[Fraction, Conve
 
 
 def _to_base(unit: str, item: Item) -> Fraction | None:
-    base = item.base_unit or ""
-    one, other = STANDARD.get(unit), STANDARD.get(base)
-    if unit == base or (one and other and one[0] == other[0]):
-        return Fraction(1) if unit == base or not one or not other else one[1] / other[1]
+    direct = _ratio(unit, item.base_unit or "")
+    if direct is not None:
+        return direct
     for known in item.units:
-        if known.unit == unit and not known.conflict and Decimal(known.denominator) != 0:
-            return Fraction(Decimal(known.numerator)) / Fraction(Decimal(known.denominator))
+        ratio = _ratio(unit, known.unit)
+        if ratio is not None and not known.conflict and Decimal(known.denominator) != 0:
+            return ratio * Fraction(Decimal(known.numerator)) / Fraction(Decimal(known.denominator))
     return None
+
+
+def _ratio(source: str, target: str) -> Fraction | None:
+    """The ratio of two units that needs no item; None where there is none."""
+    if source == target:
+        return Fraction(1)
+    one, other = STANDARD.get(source), STANDARD.get(target)
+    return one[1] / other[1] if one and other and one[0] == other[0] else None
 
 
 def convert(quantity: Quantity, unit: str, item: Item | None) -> Quantity | None:
