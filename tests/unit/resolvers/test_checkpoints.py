@@ -1,7 +1,7 @@
 """Milestones: done, due, late, blocked, in mismatch, and unknown where the owner is silent."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -22,7 +22,8 @@ from schema.production import (
 from schema.quality import HoldScope, HoldState, InspectionStatus, QualityHold, QualityInspection
 from tests.unit.resolvers.making import HERE, HOUR, NOW, SILENT, amount, item, known, plan, run
 
-K, S = CheckpointKind, CheckpointState
+K: TypeAlias = CheckpointKind
+S: TypeAlias = CheckpointState
 COMPONENT = ("P", "1", "C")
 
 

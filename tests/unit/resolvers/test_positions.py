@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -17,7 +17,9 @@ from schema.material import (
 )
 from tests.unit.resolvers.making import HERE, NOW, amount, item
 
-V, M, R = BalanceView, MovementKind, ReconcileVerdict
+V: TypeAlias = BalanceView
+M: TypeAlias = MovementKind
+R: TypeAlias = ReconcileVerdict
 
 
 def balance(view: V, text: str, unit: str = "H87") -> InventoryBalance:

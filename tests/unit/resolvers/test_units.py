@@ -1,6 +1,7 @@
 """Units: converted by a known factor, or not at all."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_a_second_conversion_builds_on_the_first() -> None:
 
 def test_pieces_are_one_and_the_same() -> None:
     """The four codes for a piece have a standard ratio of one, no item needed."""
-    assert factor("PCE", "C62", None) == (1, ConversionRule.STANDARD)
+    assert factor("PCE", "C62", None) == (Fraction(1), ConversionRule.STANDARD)
 
 
 def test_a_sum_is_in_one_unit_or_none() -> None:
