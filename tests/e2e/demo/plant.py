@@ -87,7 +87,7 @@ class RunningPlant:
         server = uvicorn.Server(config)
         # `_serve` is `serve` without the signal handlers, which belong to a main thread.
         task = asyncio.create_task(server._serve([bound]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 uvicorn has no event for it
             await asyncio.sleep(0.005)
         self._running[code] = (server, task)
 
