@@ -6,8 +6,9 @@ from typing import Any
 
 from strawberry.types import Info
 
+from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
 from resolvers.context import Context
-from resolvers.edges import EXPOSED
+from resolvers.edges import EXPOSED, Edge, follow
 from resolvers.ids import decode
 from resolvers.inputs import (
     Freshness,
@@ -35,7 +36,7 @@ from schema.material import (
     Lot,
     LotMaster,
 )
-from schema.production import Operation, OrderPlanning, OrderStatus, ProductionOrder
+from schema.production import CheckpointState, Operation, OrderPlanning, OrderStatus, ProductionOrder
 from schema.quality import QualityHold
 from sources.base import Filter
 
@@ -93,7 +94,7 @@ async def production_orders(
         _at_work_centers(ctx, filters.found.get("work_centers"), doubts),
         _due(ctx, wanted.due, doubts),
         by_fact(ctx, "status", wanted.statuses, doubts),
-        _at_checkpoint(info, wanted),
+        _at_checkpoint(info, wanted, doubts),
     )
     listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted), doubts)
     return await listed(ctx, listing, first, after)
@@ -127,19 +128,27 @@ def _at_work_centers(ctx: Context, centers: Filter | None, doubts: Doubts) -> Ke
     return keep
 
 
-def _at_checkpoint(info: Info, wanted: ProductionOrderFilter) -> Keep | None:
+def _at_checkpoint(info: Info, wanted: ProductionOrderFilter, doubts: Doubts) -> Keep | None:
     if wanted.checkpoint is None:
         return None
-    judge = EXPOSED[ProductionOrder].fields["checkpoints"].resolve  # type: ignore[union-attr]
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
-        found = await asyncio.gather(*[judge(row, info) for row in rows])
-        return [
-            any(c.kind is wanted.checkpoint and c.state is wanted.checkpoint_state for c in checkpoints)
-            for checkpoints in found
-        ]
+        found = await asyncio.gather(*[checkpoints(row, info) for row in rows])
+        states = [next(c.state for c in each if c.kind is wanted.checkpoint) for each in found]
+        unknown = [row for row, state in zip(rows, states, strict=True) if state is CheckpointState.UNKNOWN]
+        await asyncio.gather(*[_silent(row, info, doubts) for row in unknown])
+        return [state is wanted.checkpoint_state for state in states]
 
     return keep
+
+
+async def _silent(row: ProductionOrder, info: Info, doubts: Doubts) -> None:
+    """Note which owners of the milestones' evidence were silent; it is all loaded already."""
+    table = EXPOSED[ProductionOrder].fields
+    for name in CHECKPOINT_NEEDS:
+        edge = table[name]
+        if isinstance(edge, Edge):
+            doubt(doubts, await follow(edge, row, info.context.loaders))
 
 
 async def shipments(

@@ -200,3 +200,16 @@ async def test_lists_nobody_has_say_so() -> None:
     found = (await data(context(*systems().all), document))["purchaseOrders"]
     assert found["partial"] is True
     assert found["sources"] == [{"system": {"code": "GATEWAY"}, "outcome": "NOT_MAPPED"}]
+
+
+async def test_a_filter_on_milestones_names_the_silent() -> None:
+    """A filter on a milestone finds its orders; with the evidence silent the page is partial and says who."""
+    plant = systems()
+    document = """{ productionOrders(filter: {checkpoint: EXECUTION_STARTED, checkpointState: DONE}) {
+        nodes { number } partial sources { system { code } outcome } } }"""
+    found = (await data(context(*plant.all), document))["productionOrders"]
+    assert len(found["nodes"]) == 25
+    plant.mes.fault = SourceUnavailable("down")
+    found = (await data(context(*plant.all), document))["productionOrders"]
+    assert (found["nodes"], found["partial"]) == ([], True)
+    assert {"system": {"code": "MES"}, "outcome": "UNAVAILABLE"} in found["sources"]
