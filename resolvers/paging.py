@@ -17,7 +17,7 @@ import msgspec
 from resolvers.context import Context
 from resolvers.loaders import Call
 from resolvers.sourcing import failure
-from schema.base import SourceOutcome, SourceStatus
+from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
 from sources.base import Filter, Lister, Page, Query
 
@@ -142,6 +142,8 @@ async def listed(ctx: Context, listing: Listing, first: int | None, after: str |
         await walk.tier(number, tier, start if number == start.tier else None)
         if walk.answered or after is not None:
             break  # a walk that has begun in a tier stays there: another tier would bring the same rows again
+    if is_scoped(listing.cls, "id"):
+        walk.admit(tiers, plants if isinstance(plants, tuple) and plants else tuple(ctx.systems.plants))
     if not tiers:
         message = f"No connected system lists {listing.cls.__name__}."
         walk.note("GATEWAY", SourceOutcome.NOT_MAPPED, message)
@@ -157,6 +159,7 @@ class _Walk:
         self.statuses: dict[str, SourceStatus] = {}
         self.total: int | None = None
         self.several = False
+        self.reached = 0
         self.answered = False
         self.more = False
         self.budget = MAX_PAGES
@@ -177,10 +180,22 @@ class _Walk:
             self.ctx.systems.last_good_at(system) if outcome is not SourceOutcome.OK else None,
         )
 
+    def admit(self, tiers: Sequence[Sequence[Lister]], plants: Sequence[str]) -> None:
+        """Say which systems were not asked though only they have the orders of some plant."""
+        serving = self.ctx.systems.serving
+        here, below = tiers[: self.reached + 1], tiers[self.reached + 1 :]
+        asked = {plant for tier in here for lister in tier for plant in serving(lister.system)}
+        left = [plant for plant in plants if plant not in asked]
+        for lister in [lister for tier in below for lister in tier]:
+            theirs = [plant for plant in left if plant in serving(lister.system)]
+            if theirs:
+                message = f"Not asked for {', '.join(theirs[:5])}: list these plants by themselves."
+                self.note(lister.system, SourceOutcome.PARTIAL, message)
+
     async def tier(self, number: int, listers: Sequence[Lister], start: Place | None) -> None:
         """Walk the systems of a tier one after the other until the page is full."""
         begin = start.lister if start is not None else 0
-        self.several = len(listers) > 1
+        self.several, self.reached = len(listers) > 1, number
         for index, lister in enumerate(listers[begin:], begin):
             place = start if start is not None and index == begin else None
             place = place or Place(self.start.signature, number, index)
@@ -266,7 +281,7 @@ class _Walk:
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
         failed = any(status.outcome is not SourceOutcome.OK for status in self.statuses.values())
-        stuck = failed and not self.edges and later
+        stuck = failed and not self.answered and later
         last = self.edges[-1].cursor if self.edges else write_cursor(self.start) if stuck else None
         info = PageInfo(
             self.more or stuck,

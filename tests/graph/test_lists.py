@@ -213,3 +213,19 @@ async def test_a_filter_on_milestones_names_the_silent() -> None:
     found = (await data(context(*plant.all), document))["productionOrders"]
     assert (found["nodes"], found["partial"]) == ([], True)
     assert {"system": {"code": "MES"}, "outcome": "UNAVAILABLE"} in found["sources"]
+
+
+async def test_a_plant_that_only_a_lower_tier_has_is_not_passed_over_in_silence() -> None:
+    """Where only the MES has the orders of a plant, the ERP's list is partial and says how to get the others."""
+    spec = Spec("orders", (Part(ProductionOrder),), True)
+    erp = Fake("ERP", SystemKind.ERP, [spec], [ProductionOrder("1710", "E1", "X")], ["1710"])
+    mes = Fake("MES", SystemKind.MES, [spec], [ProductionOrder("1720", "M1", "X")], ["1720"])
+    document = (
+        "{ productionOrders%s { nodes { number } totalCount partial sources { system { code } outcome } } }"
+    )
+    found = (await data(context(erp, mes), document % ""))["productionOrders"]
+    assert (found["nodes"], found["partial"], found["totalCount"]) == ([{"number": "E1"}], True, None)
+    assert {"system": {"code": "MES"}, "outcome": "PARTIAL"} in found["sources"]
+    only = document % '(filter: {plants: ["plant:1720"]})'
+    found = (await data(context(erp, mes), only))["productionOrders"]
+    assert (found["nodes"], found["partial"], found["totalCount"]) == ([{"number": "M1"}], False, None)
