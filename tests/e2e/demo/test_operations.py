@@ -10,7 +10,9 @@ import pytest
 from tests.e2e.demo.conftest import Demo
 
 TEXT = Path(__file__).with_name("operations.graphql").read_text("utf-8")
-OPERATIONS = {found[1]: found[0] for found in re.finditer(r"^query (\w+).*$", TEXT, re.MULTILINE)}
+OPERATIONS = {
+    found[1]: found[0] for found in re.finditer(r"^(?:query|mutation) (\w+).*$", TEXT, re.MULTILINE)
+}
 
 
 def answer(demo: Demo, name: str) -> Any:
@@ -116,6 +118,15 @@ def test_after_my_write(demo: Demo) -> None:
     order = answer(demo, "F8_AfterMyWrite")["productionOrder"]
     assert order["planning"]["releasedAt"] == "2026-11-21T04:00:00Z"
     assert order["planning"]["provenance"]["mode"] == "LIVE"
+
+
+def test_report_of_an_operation(demo: Demo) -> None:
+    """A write is refused for a stated reason; nothing is sent to any system."""
+    demo.plant.forget()
+    payload = answer(demo, "F10_Report")["reportOperation"]
+    assert payload["outcome"] == "REJECTED"
+    assert [error["code"] for error in payload["userErrors"]] == ["NOT_MAPPED"]
+    assert demo.plant.count() == {}
 
 
 def test_pallet(demo: Demo) -> None:
