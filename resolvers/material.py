@@ -1,7 +1,7 @@
 """Items, recipes, lots, stock and movements: edges and computed facts."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 from strawberry.types import Info
@@ -15,7 +15,7 @@ from resolvers.sourcing import sources
 from resolvers.statuses import lot_status
 from schema.base import ExternalKey, Plant, SystemKind, join_key
 from schema.equipment import WorkCenter
-from schema.logistics import HandlingUnit
+from schema.logistics import HandlingUnit, Shipment
 from schema.material import (
     BillOfMaterials,
     BomLine,
@@ -83,10 +83,17 @@ def lot_keys(
 
 
 async def handling_unit(row: InventoryBalance, info: Info) -> HandlingUnit | None:
-    """The handling unit the stock stands on, where its system tracks one."""
+    """The handling unit of a shipment that the stock stands on; null where it belongs to none."""
     if row.handling_unit is None:
         return None
-    return HandlingUnit("", row.handling_unit, row.handling_unit)
+    loaders = info.context.loaders
+    shipments = await loaders.many(Shipment, join_key(row.handling_unit), "sscc")
+    for shipment in shipments.value or ():
+        units = await loaders.many(HandlingUnit, join_key(shipment.number), "shipment")
+        for unit in units.value or ():
+            if row.handling_unit in (unit.code, unit.sscc):
+                return cast("HandlingUnit", unit)
+    return None
 
 
 def install() -> None:
@@ -164,7 +171,7 @@ def _stock() -> None:
         Edge("item", Item, ("item",), stub=True, required=True),
         Edge("location", Location, ("plant", "location"), stub=True, required=True),
         Edge("lot", Lot, ("item", "lot"), stub=True),
-        Function("handling_unit", handling_unit),
+        Function("handling_unit", handling_unit, (), ((Shipment, "sscc"), (HandlingUnit, "shipment"))),
     )
     expose(
         InventoryPosition,
