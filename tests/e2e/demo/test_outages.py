@@ -15,7 +15,7 @@ from tests.e2e.demo.plant import Reply, RunningPlant, running_plant
 from tests.serving import serving
 
 CLIENTS = 8
-DEADLINE_MS = 1500
+DEADLINE_MS = 3000
 BACK_SECONDS = 20
 ORDER = """{ productionOrder(id: "po1") {
   number
@@ -65,10 +65,14 @@ def outcomes(order: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def whole(gateway: Demo) -> dict[str, Any]:
-    """The order when everything runs."""
-    order: dict[str, Any] = gateway.ask(ORDER).data["productionOrder"]
-    assert set(outcomes(order).values()) == {"OK"}, order["sources"]
-    return order
+    """The order when everything runs; the first question of a new gateway may come too early on a busy machine."""
+    started = time.monotonic()
+    while True:
+        order: dict[str, Any] = gateway.ask(ORDER).data["productionOrder"]
+        if set(outcomes(order).values()) == {"OK"}:
+            return order
+        assert time.monotonic() - started < BACK_SECONDS, order["sources"]
+        time.sleep(0.2)
 
 
 def wait_until_back(gateway: Demo, before: dict[str, Any]) -> float:
