@@ -75,7 +75,8 @@ def main(requests: int) -> None:
             said += line
         url = re.search(r"http://\S+/graphql", said)
         ports = [
-            int(port) for port in re.findall(r"^  [A-Z0-9_]+ +[A-Z]+ +http://127\.0\.0\.1:(\d+)", said, re.MULTILINE)
+            int(port)
+            for port in re.findall(r"^  [A-Z0-9_]+ +[A-Z]+ +http://127\.0\.0\.1:(\d+)", said, re.MULTILINE)
         ]
         if url is None or not ports:
             raise SystemExit(f"cannot read the demo's greeting:\n{said}")
