@@ -28,10 +28,6 @@ class Systems(Protocol):
         """The systems that list a class, in tiers of precedence."""
         ...
 
-    def provides(self, cls: type, by: str) -> bool:
-        """Whether any system delivers the class by this key."""
-        ...
-
     def system(self, code: str) -> SourceSystem | None:
         """A system and its health; the gateway itself is GATEWAY."""
         ...

@@ -17,7 +17,6 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from schema.base import SystemKind
-from schema.errors import SourceError
 
 Cell: TypeAlias = Any
 """A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key."""
@@ -201,11 +200,6 @@ class Source(ABC):
             if isinstance(mark, _Mark):
                 found.append((name, mark, getattr(self, name)))
         return found
-
-
-def failed(error: SourceError, batch: Batch) -> Bundle:
-    """A bundle in which every wanted cell is this error."""
-    return {wanted: [error] * len(batch.keys) for wanted in batch.wants}
 
 
 @dataclass(frozen=True, slots=True)

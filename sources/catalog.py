@@ -179,14 +179,6 @@ class Catalog:
         """The systems to ask when no plant narrows them, in tiers of precedence."""
         return self._tiers(cls, by, None)
 
-    def provides(self, cls: type, by: str) -> bool:
-        """Whether any connected system delivers the class by this key."""
-        return (cls, by) in self._providers
-
-    def providers(self, cls: type, by: str) -> Sequence[Provider]:
-        """Every read that delivers the class by this key."""
-        return self._providers.get((cls, by), ())
-
     def system(self, code: str) -> SourceSystem | None:
         """A system and its health; GATEWAY is the gateway itself."""
         if code == "GATEWAY":
