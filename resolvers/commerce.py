@@ -109,6 +109,8 @@ def install() -> None:
         PurchaseOrderLine,
         Edge("item", Item, ("item",), stub=True, required=True),
         Edge("commit", SupplierCommit, ("order",), "order", match={"number": "number"}),
+        Function("sources", sources),
+        owners=("commit",),
     )
     expose(SupplierCommit)
     expose(
@@ -116,5 +118,7 @@ def install() -> None:
         Edge("plant", Plant, ("plant",), required=True),
         Edge("open_maintenance", MaintenanceOrder, ("plant", "code"), "work_center", many=True),
         Fact("keys", work_center_keys),
+        Function("sources", sources),
+        owners=("open_maintenance",),
     )
     expose(MaintenanceOrder, Edge("work_center", WorkCenter, ("plant", "work_center"), stub=True))
