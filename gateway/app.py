@@ -26,7 +26,7 @@ from sources.base import Source
 from sources.catalog import Catalog
 
 FIRST_QUERY = """\
-# Where is this order, really? One question, six systems, each asked once.
+# Where is this order, really? One question, one answer from the systems that know.
 query Order($id: ID!) {
   productionOrder(id: $id) {
     number
