@@ -82,19 +82,6 @@ def check(config: Config) -> None:
     raise typer.Exit(asyncio.run(run_check(load_settings(config), sys.stdout)))
 
 
-@app.command("explain")
-def explain_query(
-    query: Annotated[str, typer.Argument(help="The query, or - to read it from standard input.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The systems; the demo's when left out.")
-    ] = None,
-) -> None:
-    """Print the hops of a query, system by system, and the upstream calls they cost. Nothing is asked."""
-    text = sys.stdin.read() if query == "-" else query
-    for line in explained(text, load_settings(config or demo_file())):
-        typer.echo(line)
-
-
 @app.command()
 def explain(
     query: Annotated[str, typer.Argument(help="The query, or a file with it; - reads standard input.")],

@@ -5,9 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from strawberry.types import Info
-
-from resolvers.edges import Edge, Fact, Function, expose
+from resolvers.edges import Edge, Fact, expose
 from schema.base import (
     ExternalKey,
     MatchRule,
@@ -15,7 +13,6 @@ from schema.base import (
     Provenance,
     Quantity,
     ReadMode,
-    SourceOutcome,
     SourceStatus,
     SourceSystem,
 )
@@ -38,15 +35,9 @@ def mode(provenance: Provenance, now: datetime) -> ReadMode:
     return ReadMode.LIVE if provenance.fetched_at >= now else ReadMode.CACHE
 
 
-async def stale(row: Provenance, info: Info) -> bool:
-    """Whether the values are older than the request allows."""
-    bound = info.context.max_age_seconds
-    return bound is not None and age_seconds(row, info.context.now) > bound
-
-
-async def stale_reason(row: Provenance, info: Info) -> SourceOutcome | None:
-    """Why stale values were given all the same."""
-    return SourceOutcome.STALE if await stale(row, info) else None
+def stale(provenance: Provenance) -> bool:
+    """Whether the values are older than they should be: than the request allows, or else the system's policy."""
+    return provenance.stale_reason is not None
 
 
 def keys_of(kind: str, key: str, rows: Iterable[Any]) -> list[ExternalKey]:
@@ -80,6 +71,5 @@ def install() -> None:
         SYSTEM,
         Fact("age_seconds", age_seconds),
         Fact("mode", mode),
-        Function("stale", stale),
-        Function("stale_reason", stale_reason),
+        Fact("stale", stale),
     )

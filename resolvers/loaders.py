@@ -17,7 +17,23 @@ from aiodataloader import DataLoader
 
 from schema.base import join_key
 from schema.errors import SourceError, SourceNotMapped, SourceUnavailable
-from sources.base import Batch, Bundle, Cell, Lister, Page, Provider, Providers, Scope
+from sources.base import (
+    ABSENT,
+    WHATEVER,
+    Batch,
+    Bundle,
+    Cell,
+    Lane,
+    Lister,
+    Need,
+    Page,
+    Peek,
+    Provider,
+    Providers,
+    Scope,
+    Stale,
+    Tally,
+)
 
 T = TypeVar("T")
 
@@ -29,6 +45,8 @@ class Answer(Generic[T]):
     value: T | None
     systems: tuple[str, ...] = ()
     failures: tuple[tuple[str, SourceError], ...] = ()
+    stale: tuple[tuple[str, Stale], ...] = ()
+    """Which systems' part of the value is older than it should be, and why."""
 
     @property
     def known(self) -> bool:
@@ -38,12 +56,19 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One upstream call, for budgets and reports."""
+    """What was asked of one read in one go, for budgets and reports: so many keys, so many calls to the system.
+
+    ``l1`` and ``l2`` are the cells found in the tiers of the cache; ``shared`` calls were other operations' as well.
+    """
 
     system: str
     read: str
     keys: int
     milliseconds: float
+    upstream: int = 1
+    l1: int = 0
+    l2: int = 0
+    shared: int = 0
 
 
 @dataclass(slots=True)
@@ -53,15 +78,17 @@ class Bounds:
     deadline: float
     scope: Scope
     selected: frozenset[type]
+    lane: Lane = Lane.APP
     calls: list[Call] = field(default_factory=list)
 
 
 class Hop:
     """One read of one system during one operation."""
 
-    def __init__(self, provider: Provider, bounds: Bounds) -> None:
+    def __init__(self, provider: Provider, bounds: Bounds, need: Need = WHATEVER) -> None:
         self._provider = provider
         self._bounds = bounds
+        self._need = need
         self._types = frozenset(part.type for part in provider.read.parts)
         self._memo: dict[type, dict[str, Cell]] = {}
         self._inflight: dict[tuple[type, str], asyncio.Future[None]] = {}
@@ -71,13 +98,32 @@ class Hop:
     async def cells(self, cls: type, keys: Sequence[str]) -> list[Cell]:
         """One cell a key, in order. Keys asked in the same turn of the loop share one call."""
         memo = self._memo.setdefault(cls, {})
-        waits: dict[asyncio.Future[None], None] = {}
-        for key in keys:
-            if key not in memo:
-                waits[self._inflight.get((cls, key)) or self._enqueue(cls, key)] = None
-        for wait in waits:
-            await asyncio.shield(wait)
+        missing = [key for key in keys if key not in memo]
+        if missing and self._provider.peek is not None:
+            missing = self._at_hand(self._provider.peek, cls, missing, memo)
+        if missing:
+            waits = dict.fromkeys(
+                [self._inflight.get((cls, key)) or self._enqueue(cls, key) for key in missing]
+            )
+            for wait in waits:
+                await asyncio.shield(wait)
         return [memo[key] for key in keys]
+
+    def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
+        """Take what needs no waiting; returns the keys that do."""
+        bounds = self._bounds
+        missing = []
+        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope), strict=True):
+            if cell is ABSENT:
+                missing.append(key)
+            else:
+                memo[key] = cell
+        if len(missing) < len(keys):
+            found = len(keys) - len(missing)
+            bounds.calls.append(
+                Call(self._provider.system, self._provider.read.name, found, 0.0, upstream=0, l1=found)
+            )
+        return missing
 
     def prime(self, keys: Sequence[str], bundle: Bundle) -> None:
         """Remember rows that a search brought along."""
@@ -132,15 +178,27 @@ class Hop:
                 done.set_result(None)
 
     async def _chunk(self, keys: tuple[str, ...], wants: frozenset[type]) -> None:
-        bounds = self._bounds
+        bounds, tally = self._bounds, Tally()
+        batch = Batch(keys, wants, bounds.deadline, bounds.scope, bounds.lane, self._need, tally)
         began = time.perf_counter()
         try:
-            bundle = await self._provider.call(Batch(keys, wants, bounds.deadline, bounds.scope))
+            bundle = await self._provider.call(batch)
         except SourceError as error:
             bundle = {cls: [error] * len(keys) for cls in wants}
         finally:
             spent = (time.perf_counter() - began) * 1000
-            bounds.calls.append(Call(self._provider.system, self._provider.read.name, len(keys), spent))
+            bounds.calls.append(
+                Call(
+                    self._provider.system,
+                    self._provider.read.name,
+                    len(keys),
+                    spent,
+                    tally.calls,
+                    tally.l1,
+                    tally.l2,
+                    tally.shared,
+                )
+            )
         for cls, cells in bundle.items():
             memo = self._memo.setdefault(cls, {})
             for key, cell in zip(keys, cells, strict=True):
@@ -153,10 +211,11 @@ class Hop:
 class Loaders:
     """All loading of one operation. Made inside the running loop, thrown away with the operation."""
 
-    def __init__(self, route: Any, local: dict[type, Any], bounds: Bounds) -> None:
+    def __init__(self, route: Any, local: dict[type, Any], bounds: Bounds, need: Need = WHATEVER) -> None:
         self._route = route
         self._local = local
         self._bounds = bounds
+        self.need = need
         self._hops: dict[tuple[str, str], Hop] = {}
         self._primed: dict[tuple[str, str], list[Page]] = {}
         self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
@@ -166,7 +225,7 @@ class Loaders:
         place = (provider.system, provider.read.name)
         hop = self._hops.get(place)
         if hop is None:
-            hop = self._hops[place] = Hop(provider, self._bounds)
+            hop = self._hops[place] = Hop(provider, self._bounds, self.need)
             for page in self._primed.get(place, ()):
                 hop.prime(page.keys, page.bundle)
         return hop
@@ -238,6 +297,9 @@ class Loaders:
 
 def _merge(answer: Answer[Any], system: str, cell: Cell, many: bool) -> None:
     answer.systems += (system,)
+    if isinstance(cell, Stale):
+        answer.stale += ((system, cell),)
+        cell = cell.value
     if isinstance(cell, SourceError):
         answer.failures += ((system, cell),)
     elif many and cell is not None:  # None: the system does not know what the list would belong to

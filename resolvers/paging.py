@@ -228,9 +228,8 @@ class _Walk:
         selected = self.ctx.bounds.selected
         wants = frozenset(p.type for p in search.parts if p.type in selected) | {search.parts[0].type}
         while True:
-            query = Query(
-                pushed, place.size, place.cursor, wants, self.ctx.bounds.deadline, self.ctx.bounds.scope
-            )
+            bounds = self.ctx.bounds
+            query = Query(pushed, place.size, place.cursor, wants, bounds.deadline, bounds.scope, bounds.lane)
             page = await self._asked(lister, query)
             self.note(lister.system, SourceOutcome.OK)
             self.ctx.prime(lister, page)
@@ -254,7 +253,12 @@ class _Walk:
             return await lister.call(query)
         finally:
             spent = (time.perf_counter() - began) * 1000
-            self.ctx.calls.append(Call(lister.system, lister.search.name, 0, spent))
+            tally = query.tally
+            self.ctx.calls.append(
+                Call(
+                    lister.system, lister.search.name, 0, spent, tally.calls, tally.l1, tally.l2, tally.shared
+                )
+            )
 
     async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
         fresh = [

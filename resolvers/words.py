@@ -221,6 +221,7 @@ FIELDS: dict[str, str] = {
     "sources": "Which systems were asked, and how each answered.",
     "splits": "The parts of the quantity and what is done with each.",
     "sscc": "Serial Shipping Container Code (GS1), without application identifier.",
+    "stale_reason": "Why values were given that are older than they should be; null where they are not.",
     "staged_at": "When it was staged.",
     "start_cursor": "The place of the first row.",
     "started_at": "When it began.",

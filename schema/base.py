@@ -210,6 +210,7 @@ class Provenance:
     source_key: str | None = None
     source_updated_at: datetime | None = None
     version: str | None = None
+    stale_reason: SourceOutcome | None = None
 
 
 @dataclass(slots=True)

@@ -15,9 +15,11 @@
         ├── SourceForbidden   NOT_AUTHORIZED        401 or 403
         ├── SourceRefused     UNAVAILABLE           the system answered that the request is wrong (4xx)
         ├── SourceNotMapped   NOT_MAPPED            no connected system provides it
-        └── MappingError      MAPPING_ERROR         the payload is not what the mapping expects
+        ├── MappingError      MAPPING_ERROR         the payload is not what the mapping expects
+        └── FreshnessNotMet   FRESHNESS_NOT_MET     only an older value is known than the request accepts
 
-Source errors never reach the ``errors`` of an answer: they become the ``sources`` entry of the group they cost.
+Source errors do not reach the ``errors`` of an answer: they become the ``sources`` entry of the group they cost. The
+one exception is FreshnessNotMet, where the request forbade older values: the path that is null for it says so.
 """
 
 from schema.base import SourceOutcome
@@ -122,3 +124,10 @@ class MappingError(SourceError):
 
     code = "MAPPING_ERROR"
     outcome = SourceOutcome.MAPPING_ERROR
+
+
+class FreshnessNotMet(SourceError):
+    """Only an older value is known than the request accepts, and it forbade to give it."""
+
+    code = "FRESHNESS_NOT_MET"
+    outcome = SourceOutcome.STALE

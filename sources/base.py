@@ -12,14 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from enum import IntEnum
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schema.base import SystemKind
+from schema.base import SourceOutcome, SystemKind
 
 Cell: TypeAlias = Any
-"""A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key."""
+"""A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key.
+
+Above the layers (see ``Layer``) it may also be a ``Stale``: a value older than it should be, with the reason.
+"""
 Bundle: TypeAlias = dict[type, list[Cell]]
 """Per class one cell a key, in the order of the keys."""
 
@@ -35,6 +39,75 @@ class Scope:
 EVERYTHING = Scope()
 
 
+class Lane(IntEnum):
+    """Who waits for a call, the most urgent first. Where a system is busy, the smaller number goes first."""
+
+    SHOP_FLOOR = 0
+    APP = 1
+    ANALYTICS = 2
+    BACKGROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that must be visible: what it touched, when, and how the owner's version tells that it has arrived.
+
+    ``tags`` are ids of the gateway. ``version`` is the owner's version after the write, ``before`` the one before it,
+    where they are known; ``at`` is in seconds since the epoch. Without tags it touches everything.
+    """
+
+    at: float
+    tags: frozenset[str] = frozenset()
+    system: str | None = None
+    version: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How fresh values must be.
+
+    ``within``: oldest acceptable age in seconds when the request arrived; None leaves it to the policy of the system.
+    ``arrived``: when the request did, in seconds since the epoch. ``allow_stale``: whether an older value may be given,
+    marked, where no fresh one can be had.
+    """
+
+    within: float | None = None
+    arrived: float = 0.0
+    allow_stale: bool = True
+    written: Written | None = None
+
+
+WHATEVER = Need()
+"""As fresh as the policy of each system says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A value that is older than it should be, given because no fresh one could be had (or is on its way).
+
+    ``met`` tells whether the request's own need is met all the same; if not, the path says FRESHNESS_NOT_MET.
+    The rows inside carry ``stale_reason`` in their provenance.
+    """
+
+    value: Any
+    read_at: float
+    reason: SourceOutcome
+    message: str
+    met: bool = True
+    retry_after: float | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a call cost: cells found in the tiers of the cache, calls made to the system, and calls shared with others."""
+
+    l1: int = 0
+    l2: int = 0
+    calls: int = 0
+    shared: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One class that a read delivers: one row a key, or many."""
@@ -48,13 +121,17 @@ class Part:
 class Batch:
     """A call for keys. Keys are canonical and distinct; ``wants`` are the classes asked for, a subset of the parts.
 
-    ``deadline`` is a ``time.monotonic()`` instant after which nobody waits for the answer.
+    ``deadline`` is a ``time.monotonic()`` instant after which nobody waits for the answer. ``need`` and ``tally`` are
+    for the layers above the guard, ``lane`` is for the guard.
     """
 
     keys: tuple[str, ...]
     wants: frozenset[type]
     deadline: float
     scope: Scope = EVERYTHING
+    lane: Lane = Lane.APP
+    need: Need = WHATEVER
+    tally: Tally = field(default_factory=Tally, compare=False)
 
 
 Filter: TypeAlias = tuple[str, ...] | str | datetime
@@ -71,16 +148,23 @@ class Query:
     wants: frozenset[type]
     deadline: float
     scope: Scope = EVERYTHING
+    lane: Lane = Lane.APP
+    need: Need = WHATEVER
+    tally: Tally = field(default_factory=Tally, compare=False)
 
 
 @dataclass(slots=True)
 class Page:
-    """A page: the keys found, the rows that came along, and how to go on (None at the end)."""
+    """A page: the keys found, the rows that came along, and how to go on (None at the end).
+
+    ``stale`` is set where a layer gave an older page for want of a fresh one.
+    """
 
     keys: list[str]
     bundle: Bundle
     cursor: str | None = None
     total: int | None = None
+    stale: Stale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +286,27 @@ class Source(ABC):
         return found
 
 
+ABSENT: Any = object()
+"""In the answer of a ``peek``: nothing good enough is at hand for this key."""
+
+Fetch: TypeAlias = Callable[[Batch], Awaitable[Bundle]]
+Listing: TypeAlias = Callable[[Query], Awaitable[Page]]
+Peek: TypeAlias = Callable[[type, Sequence[str], Need, Scope], list[Cell]]
+"""What is at hand without waiting: one cell a key, ``ABSENT`` where there is none."""
+
+
+class Layer(Protocol):
+    """What stands between the graph and the guard of every system: a cache, a translation of keys."""
+
+    def read(self, config: SystemConfig, read: Read, fetch: Fetch) -> tuple[Fetch, Peek | None]:
+        """The read with the layer around it, and a way to look without waiting where the layer has one."""
+        ...
+
+    def search(self, config: SystemConfig, search: Search, fetch: Listing) -> Listing:
+        """The list with the layer around it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """A part that one system delivers through one read; ``call`` is the read with all policy around it."""
@@ -209,7 +314,8 @@ class Provider:
     system: str
     read: Read
     part: Part
-    call: Callable[[Batch], Awaitable[Bundle]]
+    call: Fetch
+    peek: Peek | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +324,7 @@ class Lister:
 
     system: str
     search: Search
-    call: Callable[[Query], Awaitable[Page]]
+    call: Listing
 
 
 Providers: TypeAlias = tuple[tuple[Provider, ...], ...]

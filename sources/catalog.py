@@ -47,7 +47,19 @@ from schema.production import (
     ProductionOrder,
 )
 from schema.quality import QualityHold, QualityInspection
-from sources.base import Lister, Listers, Provider, Providers, Source
+from sources.base import (
+    Fetch,
+    Layer,
+    Lister,
+    Listers,
+    Listing,
+    Peek,
+    Provider,
+    Providers,
+    Read,
+    Search,
+    Source,
+)
 from sources.guard import Guard
 
 _ERP, _MES, _WMS, _QMS, _TMS = SystemKind.ERP, SystemKind.MES, SystemKind.WMS, SystemKind.QMS, SystemKind.TMS
@@ -120,7 +132,10 @@ class Catalog:
         sources: Sequence[Source],
         plants: Iterable[Plant],
         ownership: Mapping[str, Sequence[str]] | None = None,
+        layers: Sequence[Layer] = (),
     ) -> None:
+        """``layers`` stand around the guard of every read and list, the innermost first."""
+        self.layers = tuple(layers)
         self.systems = {source.code: System(source, Guard(source.config)) for source in sources}
         self.plants = {plant.code: plant for plant in plants}
         self.ownership = dict(ownership or {})
@@ -130,14 +145,27 @@ class Catalog:
         self._listers: dict[type, list[Lister]] = {}
         for system in self.systems.values():
             for read in system.source.reads():
-                call = partial(system.guard.read, read)
+                call, peek = self._read(system, read)
                 for part in read.parts:
-                    provider = Provider(system.code, read, part, call)
+                    provider = Provider(system.code, read, part, call, peek)
                     self._providers.setdefault((part.type, part.by), []).append(provider)
             for search in system.source.searches():
                 self._listers.setdefault(search.parts[0].type, []).append(
-                    Lister(system.code, search, partial(system.guard.search, search))
+                    Lister(system.code, search, self._search(system, search))
                 )
+
+    def _read(self, system: System, read: Read) -> tuple[Fetch, Peek | None]:
+        call: Fetch = partial(system.guard.read, read)
+        peek: Peek | None = None
+        for layer in self.layers:
+            call, peek = layer.read(system.source.config, read, call)
+        return call, peek
+
+    def _search(self, system: System, search: Search) -> Listing:
+        call: Listing = partial(system.guard.search, search)
+        for layer in self.layers:
+            call = layer.search(system.source.config, search, call)
+        return call
 
     async def open(self) -> None:
         """Get every source ready."""

@@ -79,6 +79,7 @@ class Guard:
         """Fetch the rows of some keys. No keys, no call. Raises ``SourceError``."""
         if not batch.keys:
             return {wanted: [] for wanted in batch.wants}
+        batch.tally.calls += 1
 
         async def fetch(limit: float) -> Bundle:
             bundle = await read.fetch(replace(batch, deadline=limit))
@@ -89,6 +90,7 @@ class Guard:
 
     async def search(self, search: Search, query: Query) -> Page:
         """Fetch a page of a list. Raises ``SourceError``."""
+        query.tally.calls += 1
 
         async def fetch(limit: float) -> Page:
             page = await search.fetch(replace(query, deadline=limit))
