@@ -11,6 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.admin import admin_routes
+from gateway.cache.layer import Caching
+from gateway.cache.memory import Memory
+from gateway.cache.reading import Tiers
 from gateway.config import Settings, adapter_class
 from gateway.engine import SchemaEngine
 from gateway.graphiql import graphiql_page
@@ -22,7 +26,7 @@ from gateway.telemetry import RequestLog
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant
-from sources.base import Source
+from sources.base import Layer, Source
 from sources.catalog import Catalog
 
 FIRST_QUERY = """\
@@ -73,13 +77,20 @@ class Readiness:
         return {"ready": self.opened, "systems": circuits}
 
 
-def make_catalog(settings: Settings) -> Catalog:
+def make_cache(settings: Settings) -> Caching:
+    """The cache that the settings ask for; nothing is contacted yet."""
+    kept = settings.cache
+    memory = Memory(kept.max_entries, kept.max_bytes)
+    return Caching(Tiers(memory, window=kept.window_ms / 1000), kept.types)
+
+
+def make_catalog(settings: Settings, layers: Sequence[Layer] = ()) -> Catalog:
     """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
     plants = [
         Plant(code=code, name=plant.name, time_zone=plant.time_zone, gln=plant.gln)
         for code, plant in settings.plants.items()
     ]
-    return Catalog(make_sources(settings), plants, settings.ownership)
+    return Catalog(make_sources(settings), plants, settings.ownership, layers)
 
 
 def make_sources(settings: Settings) -> Sequence[Source]:
@@ -92,7 +103,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
 
     Raises ConfigError where the settings contradict each other.
     """
-    catalog = make_catalog(settings)
+    caching = make_cache(settings)
+    catalog = make_catalog(settings, [caching])
     readiness = Readiness(catalog)
 
     def make_context(_: Request) -> Context:
@@ -113,9 +125,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         Route("/", _to_endpoint, methods=["GET"]),
         Route("/graphql", endpoint),
         *health_routes(readiness),
+        *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [readiness.opening]
+    lifespan = [caching.opening, readiness.opening]
     return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
 
 

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, check, explain, schema."""
+"""The command line: serve, demo, check, explain, invalidate, schema."""
 
 import asyncio
 import sys
@@ -12,6 +12,7 @@ from gateway.check import run_check
 from gateway.config import load_settings
 from gateway.demo import demo_file, run_demo
 from gateway.explaining import explained
+from gateway.invalidating import address, invalidated
 from gateway.sdl import COMMITTED, EXCUSES, committed_sdl, compare, present_sdl, read_excuses
 from gateway.serving import serve as run_server
 from gateway.simulated import Plant
@@ -93,6 +94,30 @@ def explain(
     """Show the hops of a query, system by system, and what they cost. Nothing is asked of any system."""
     for line in explained(_query_text(query), load_settings(config or demo_file())):
         typer.echo(line)
+
+
+@app.command()
+def invalidate(
+    tags: Annotated[
+        list[str],
+        typer.Argument(help="Ids (po:1710/1000040), all of a kind (po:*) or systems (sys:SAP_PRD)."),
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            envvar="CROSSDOCK_CONFIG",
+            help="Its settings say where it listens and the token.",
+        ),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Where the gateway listens, if not as configured.")] = None,
+) -> None:
+    """Let a running gateway, and all that share its Redis, forget what they keep about some objects."""
+    settings = load_settings(config)
+    token = settings.admin_token.resolve() if settings.admin_token is not None else None
+    for tag in invalidated(tags, url or address(settings), token):
+        typer.echo(tag)
 
 
 def _query_text(argument: str) -> str:

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
@@ -24,6 +25,8 @@ from schema.base import KEYS, NODES
 from sources import ADAPTERS
 from sources.base import Source, SystemConfig
 from sources.catalog import MERGED, OWNERS
+from sources.credentials import Secret, is_loopback
+from sources.keeping import CacheRule
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NO_FILE = TomlFile("(no configuration file)", {})
@@ -58,6 +61,27 @@ class Limits(Table):
     )
 
 
+class CacheSettings(Table):
+    """What is kept of the systems' answers, and where; how long, each system's own table says first."""
+
+    max_entries: int = Field(
+        default=100_000, ge=0, description="Most values kept in a process; 0 keeps none there."
+    )
+    max_bytes: int = Field(
+        default=256_000_000, ge=0, description="Most bytes they may take (estimated by samples)."
+    )
+    window_ms: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="How long keys wait for others to leave with, while a system is being asked already; 0 is the "
+        "running turn of the loop.",
+    )
+    types: dict[str, CacheRule] = Field(
+        default={}, description='A rule for each type, for all systems; `"*"` for all other types.'
+    )
+
+
 class PlantSettings(Table):
     """A manufacturing site."""
 
@@ -79,6 +103,11 @@ class Settings(Table):
         description="Who asks. `none`: nobody is asked, so only this machine may reach the gateway (`host` must be a "
         "loopback address). `upstream`: something in front of the gateway decides who reaches it.",
     )
+    admin_token: Secret | None = Field(
+        default=None,
+        description="What a caller of `/admin` must send as `Authorization: Bearer …`, by reference. Without it `/admin` "
+        'is there only with `auth = "none"`, for this machine.',
+    )
     introspection: bool = Field(default=True, description="Whether the schema may be asked for.")
     graphiql: bool = Field(default=True, description="Whether a browser gets a page to write queries on.")
     log_format: Literal["auto", "console", "json"] = Field(
@@ -95,6 +124,21 @@ class Settings(Table):
         description="How long answers under way may take after a stop signal.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
+    cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
+    redis_url: str | None = Field(
+        default=None,
+        description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "
+        "process keeps what it read for itself.",
+    )
+    redis_password: Secret | None = Field(
+        default=None,
+        description='Its password, by reference: `{env = "REDIS_PASSWORD"}`, `{file = "…"}`, `{command = […]}`.',
+    )
+    redis_namespace: str = Field(
+        default="crossdock",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="First part of every key in it; gateways that share one Redis and not their data differ in it.",
+    )
     plants: dict[str, PlantSettings] = Field(default={}, description="The plants, by code.")
     systems: dict[str, SerializeAsAny[SystemConfig]] = Field(default={}, description="The systems, by code.")
     ownership: dict[str, tuple[str, ...]] = Field(
@@ -226,6 +270,8 @@ def _cross_checks(settings: Settings, origins: _Origins) -> list[Problem]:
         *_unknown_plants(settings),
         *_unknown_owners(settings),
         *_bad_aliases(settings),
+        *_unknown_rules(settings),
+        *_bad_redis(settings),
     ]
     return [Problem(origins.where(path), path, value, text, mend) for path, value, text, mend in found]
 
@@ -273,6 +319,35 @@ def _unknown_owners(settings: Settings) -> list[_Finding]:
             if code not in settings.systems
         ]
     return found
+
+
+def _unknown_rules(settings: Settings) -> list[_Finding]:
+    types = {cls.__name__ for cls in (*KEYS, *OWNERS, *MERGED)}
+    tables: list[tuple[KeyPath, Mapping[str, CacheRule]]] = [(("cache", "types"), settings.cache.types)]
+    tables += [(("systems", code, "cache"), system.cache) for code, system in settings.systems.items()]
+    return [
+        ((*path, name), name, "is no type", did_you_mean(name, types))
+        for path, rules in tables
+        for name in rules
+        if name != "*" and name not in types
+    ]
+
+
+def _bad_redis(settings: Settings) -> list[_Finding]:
+    url, secret = settings.redis_url, settings.redis_password
+    if url is None:
+        return []
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.hostname}"
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        return [(("redis_url",), shown, "is no address of a Redis", "Write redis://host:6379/0.")]
+    if parts.password is not None:
+        mend = 'Leave it out and name the place where it is: redis_password = {env = "REDIS_PASSWORD"}.'
+        return [(("redis_url",), shown, "holds a password", mend)]
+    if secret is not None and secret.value is not None and not is_loopback(url):
+        mend = 'Name the place where it is: redis_password = {env = "REDIS_PASSWORD"}.'
+        return [(("redis_password",), "…", "is written out, for a Redis on another machine", mend)]
+    return []
 
 
 def _bad_aliases(settings: Settings) -> list[_Finding]:

@@ -10,12 +10,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gateway.config import PlantSettings, Settings, adapter_class
+from gateway.cache import policy
+from gateway.cache.policy import Policy
+from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
 from sources.base import SystemConfig
+from sources.keeping import CacheRule
 
 REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
@@ -28,6 +31,7 @@ REQUEST_CODES = {
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
+    "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
     "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
@@ -45,6 +49,28 @@ REQUEST_CODES = {
 }
 """Codes of requests that are refused before anything is asked of a system."""
 
+FRESHNESS = """
+Every group of facts is kept for as long as its policy says, first in the process, then in Redis where `redis_url` is
+set. Within `max_age` it is fresh. For `stale_while_revalidate` after that it is given at once, marked, while it is read
+anew. Where its system cannot answer, it is given, marked, for `stale_if_error` after `max_age`; a refusal (401, 403,
+another 4xx, a payload that cannot be mapped) lets nothing older through. Errors are never kept; that a system does not
+know a key is, for `negative_max_age`. With `never_stale` nothing is ever given past `max_age`.
+
+A marked group says so: `provenance { stale staleReason ageSeconds fetchedAt }`, and `sources` beside it has the outcome
+`STALE` or the system's trouble, with `lastGoodAt`.
+
+A request may state its own need. `freshness: {maxAgeSeconds: 30}` on a root, or `@fresh(within: "30s")` on a field, is
+the oldest age accepted when the request arrived: stricter than the policy, it makes the gateway ask; more patient, it
+saves a call, except for what is `never_stale`. `allowStale: false` refuses everything marked. `afterWrite` takes the
+`writeToken` of a write and gives nothing read before it. Where the need cannot be met and older values are allowed,
+they are given and `extensions.freshness` lists the path with `FRESHNESS_NOT_MET`; where they are not, the path is null
+and `errors` says so.
+
+`crossdock invalidate po:1710/1000040` (or `POST /admin/invalidate`) makes every worker forget what it keeps about an
+object; `po:*` is all of a kind, `sys:SAP_PRD` everything of a system.
+""".strip()
+"""The words of the page about freshness; the numbers come from the code."""
+
 MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
 
 
@@ -55,13 +81,27 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", *CODED)},
+            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", "cache", *CODED)},
         ),
         (
             "[limits]",
             "What one request may cost before anything is asked of a system.",
             f"{PREFIX}LIMITS__",
             dict(Settings.model_fields["limits"].default.__class__.model_fields),
+        ),
+        (
+            "[cache]",
+            "What is kept of the systems' answers. How long, `[systems.CODE.cache]` says, then `[cache.types]`, then "
+            "the defaults: see [freshness](freshness.md).",
+            f"{PREFIX}CACHE__",
+            dict(CacheSettings.model_fields),
+        ),
+        (
+            "[cache.types] and [systems.CODE.cache]",
+            'A rule for a type of the model, or for all others (`"*"`), in seconds: '
+            "`OrderPlanning = { max_age = 10, stale_if_error = 3600 }`.",
+            f"{PREFIX}CACHE__TYPES__TYPE__",
+            dict(CacheRule.model_fields),
         ),
         (
             "[plants.CODE]",
@@ -108,7 +148,29 @@ def adapters_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page, "adapters.md": adapters_page}
+def freshness_page() -> str:
+    """docs/freshness.md: what is kept how long, type by type, and how a request says what it needs."""
+    lines = ["# Freshness", MADE, *_paragraphs(FRESHNESS)]
+    lines += ["## Defaults\n", *_paragraphs(inspect.getdoc(policy) or "")]
+    lines += ["Seconds; a type that is not named has the last row.\n"]
+    header = ["Type", *[f"`{part}`" for part in policy.PARTS]]
+    lines += [_row(header), "|" + "---|" * len(header)]
+    for cls, kept in sorted(policy.DEFAULTS.items(), key=lambda pair: pair[0].__name__):
+        lines.append(_policy_row(f"`{cls.__name__}`", kept))
+    return "\n".join([*lines, _policy_row("all others", policy.DEFAULT)]) + "\n"
+
+
+def _policy_row(name: str, kept: Policy) -> str:
+    values = [getattr(kept, part) for part in policy.PARTS]
+    return _row([name, *[str(v).lower() if isinstance(v, bool) else f"{v:g}" for v in values]])
+
+
+PAGES = {
+    "freshness.md": freshness_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "adapters.md": adapters_page,
+}
 
 
 def _tree(cls: type[CrossdockError]) -> Iterator[type[CrossdockError]]:

@@ -75,8 +75,7 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
     if request.method == "GET":
         return _from_query_string(request.scope["query_string"])
     if request.method == "POST":
-        _check_content(request.headers)
-        return _from_parameters(_json(await _body(request, limits), "The body"), "POST")
+        return _from_parameters(await read_json(request, limits), "POST")
     raise HttpRefusal(
         f"{request.method} is not a way to ask GraphQL here.",
         status=HTTPStatus.METHOD_NOT_ALLOWED,
@@ -84,6 +83,12 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
         hint="Use POST with a JSON body, or GET for queries.",
         headers={"Allow": "GET, POST"},
     )
+
+
+async def read_json(request: Request, limits: BodyLimits) -> object:
+    """The JSON value that a POST holds, checked like everything here; raises HttpRefusal."""
+    _check_content(request.headers)
+    return _json(await _body(request, limits), "The body")
 
 
 def _check_content(headers: Headers) -> None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from schema.base import SourceOutcome, SystemKind
+from sources.keeping import CacheRule
 
 Cell: TypeAlias = Any
 """A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key.
@@ -212,6 +213,14 @@ class SystemConfig(BaseModel):
     breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that open the circuit.")
     breaker_seconds: float = Field(
         default=5.0, gt=0, description="How long the circuit stays open before a probe."
+    )
+    shared_calls: bool = Field(
+        default=True,
+        description="Whether several requests may share one call; off where an answer is for one asker only.",
+    )
+    cache: dict[str, CacheRule] = Field(
+        default={},
+        description='How long its values may be kept: a rule for each type of the model, `"*"` for all others.',
     )
 
 

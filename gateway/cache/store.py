@@ -35,6 +35,10 @@ class Entry:
     cell: Any
     read_at: float
     tags: tuple[str, ...] = ()
+    until: float = field(default=float("inf"), compare=False)
+    """When it has had its time, whatever is asked."""
+    checked: int = field(default=-1, compare=False)
+    """Up to which change of the marks this process has found it valid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""L1: entries in this process, the least recently used let go first. The one store that never waits."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from cachetools import LRUCache
+
+from gateway.cache.marks import Marks
+from gateway.cache.sizes import Sizes
+from gateway.cache.store import Entry, Invalidation, Place
+from sources.base import ABSENT, Cell
+
+Key = tuple[str, str]
+MOST_CLAIMS = 10_000
+"""More claims than these are sifted for those that have ended."""
+
+
+class Memory:
+    """A store in this process, bounded in entries and in bytes (estimated, see ``Sizes``).
+
+    ``clock`` gives seconds since the epoch. ``column`` is the way of the loaders: no waiting, no copies.
+    """
+
+    def __init__(
+        self, max_entries: int = 100_000, max_bytes: int = 256_000_000, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.marks = Marks()
+        self._clock = clock
+        self._max_entries = max_entries
+        self._sizes = Sizes()
+        self._entries: LRUCache[Key, Entry] = LRUCache(max_bytes, getsizeof=self._sizes.of)
+        self._claims: dict[Key, tuple[float, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes(self) -> float:
+        """About how many bytes the entries take."""
+        return float(self._entries.currsize)
+
+    def column(self, shelf: str, keys: Sequence[str], fresh: float, absent: float) -> list[Cell]:
+        """The cells of one shelf that were read at or after ``fresh`` (``absent`` for None); ABSENT for the others."""
+        entries, epoch, valid, now = self._entries, self.marks.epoch, self.marks.valid, self._clock()
+        found: list[Cell] = []
+        for key in keys:
+            try:
+                entry = entries[shelf, key]
+            except KeyError:
+                found.append(ABSENT)
+                continue
+            cell = entry.cell
+            if entry.read_at < (absent if cell is None else fresh) or (
+                entry.checked != epoch and not valid(entry, now)
+            ):
+                found.append(ABSENT)
+            else:
+                found.append(cell)
+        return found
+
+    def look(self, shelf: str, key: str) -> Entry | None:
+        """The entry of a place, whatever its age; None where there is none or it was invalidated."""
+        try:
+            entry = self._entries[shelf, key]
+        except KeyError:
+            return None
+        now = self._clock()
+        if entry.until <= now or (entry.checked != self.marks.epoch and not self.marks.valid(entry, now)):
+            del self._entries[shelf, key]
+            return None
+        return entry
+
+    def keep(self, shelf: str, key: str, entry: Entry) -> None:
+        """Keep an entry, unless a later one is here or it has been invalidated on its way."""
+        known = self.look(shelf, key)
+        if (known is not None and known.read_at > entry.read_at) or not self.marks.valid(
+            entry, self._clock()
+        ):
+            return
+        with suppress(ValueError):  # It alone is larger than all that may be kept.
+            self._entries[shelf, key] = entry
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem()
+
+    async def open(self) -> None:
+        """Nothing to get ready."""
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    async def get(self, places: Sequence[Place]) -> list[Entry | None]:
+        """One entry a place, None where there is none, it has had its time or it was invalidated."""
+        return [self.look(shelf.name, key) for shelf, key in places]
+
+    async def put(self, entries: Sequence[tuple[Place, Entry, float]]) -> None:
+        """Keep entries, each for so many seconds at most from when it was read."""
+        for (shelf, key), entry, seconds in entries:
+            entry.until = entry.read_at + seconds
+            self.keep(shelf.name, key, entry)
+
+    async def invalidate(self, invalidation: Invalidation) -> None:
+        """Let go of what speaks of its tags."""
+        self.marks.note(invalidation)
+
+    async def claim(self, places: Sequence[Place], seconds: float) -> list[float | None]:
+        """Ask to be the one who reads these."""
+        now = self._clock()
+        if len(self._claims) > MOST_CLAIMS:
+            self._claims = {place: claim for place, claim in self._claims.items() if claim[1] > now}
+        answers: list[float | None] = []
+        for shelf, key in places:
+            since, until = self._claims.get((shelf.name, key), (now, now))
+            answers.append(since if until > now else None)
+            if until <= now:
+                self._claims[shelf.name, key] = (now, now + seconds)
+        return answers
+
+    async def release(self, places: Sequence[Place]) -> None:
+        """Give claims back."""
+        for shelf, key in places:
+            self._claims.pop((shelf.name, key), None)
