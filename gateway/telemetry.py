@@ -122,6 +122,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # The client's own lines repeat every call with its keys: other people's data, at the cost of a line a call.
+    logging.getLogger("httpx2").setLevel(max(logging.WARNING, root.level))
 
 
 def _rendering(style: Literal["json", "console"], target: TextIO) -> list[structlog.typing.Processor]:

@@ -48,7 +48,9 @@ def plant() -> Iterator[RunningPlant]:
 
 @pytest.fixture(scope="session")
 def demo(plant: RunningPlant) -> Iterator[Demo]:
-    """A gateway over the plant, at the moment at which the plant's clock stands."""
-    app = create_app(settings_over(plant), now=lambda: START)
+    """A gateway over the plant, at the moment at which the plant's clock stands; it keeps nothing, so that every
+    answer says how the systems are.
+    """
+    app = create_app(settings_over(plant, cache={"max_entries": 0}), now=lambda: START)
     with serving(app) as url, httpx2.Client(timeout=30) as client:
         yield Demo(plant, url, client)

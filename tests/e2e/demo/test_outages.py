@@ -48,7 +48,7 @@ def fragile() -> Iterator[RunningPlant]:
 @pytest.fixture
 def gateway(fragile: RunningPlant) -> Iterator[Demo]:
     """A gateway with a short deadline, whose breakers are new."""
-    app = create_app(settings_over(fragile, deadline_ms=DEADLINE_MS))
+    app = create_app(settings_over(fragile, deadline_ms=DEADLINE_MS, cache={"max_entries": 0}))
     with serving(app) as url, httpx2.Client(timeout=30) as client:
         yield Demo(fragile, url, client)
 

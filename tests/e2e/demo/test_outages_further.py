@@ -43,7 +43,7 @@ def gateway() -> Iterator[Demo]:
     """A plant and a gateway for one outage alone."""
     with (
         running_plant() as plant,
-        serving(create_app(settings_over(plant, deadline_ms=3000))) as url,
+        serving(create_app(settings_over(plant, deadline_ms=3000, cache={"max_entries": 0}))) as url,
         httpx2.Client(timeout=30) as client,
     ):
         yield Demo(plant, url, client)
