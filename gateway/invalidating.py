@@ -12,7 +12,7 @@ SECONDS = 10.0
 
 def invalidated(tags: Sequence[str], url: str, token: str | None) -> list[str]:
     """The tags that a gateway at an address let go of. Raises RequestError where it did not."""
-    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    headers = {b"Authorization": f"Bearer {token}".encode()} if token is not None else {}
     place = f"{url.rstrip('/')}/admin/invalidate"
     try:
         answer = httpx2.post(

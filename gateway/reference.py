@@ -76,7 +76,7 @@ MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
 
 def settings_page() -> str:
     """docs/settings.md: every setting with its default and its help."""
-    sections = [
+    sections: list[tuple[str, str, str | None, dict[str, FieldInfo]]] = [
         (
             "The gateway",
             "",
@@ -100,7 +100,7 @@ def settings_page() -> str:
             "[cache.types] and [systems.CODE.cache]",
             'A rule for a type of the model, or for all others (`"*"`), in seconds: '
             "`OrderPlanning = { max_age = 10, stale_if_error = 3600 }`.",
-            f"{PREFIX}CACHE__TYPES__TYPE__",
+            None,
             dict(CacheRule.model_fields),
         ),
         (

@@ -199,3 +199,30 @@ def test_settings_error_has_problems() -> None:
     with pytest.raises(SettingsError) as caught:
         load("prot = 1\n")
     assert [(p.path, p.where) for p in caught.value.problems] == [(("prot",), "gateway.toml:1")]
+
+
+def test_rules_of_keeping_are_of_types_of_the_model() -> None:
+    """A rule for a type that is none names its place and the nearest type."""
+    said = refusal("[cache.types.OrderPlaning]\nmax_age = 5\n")
+    assert "cache.types.OrderPlaning" in said
+    assert "OrderPlanning" in said
+    system = '[systems.ERP]\nadapter = "rest"\nkind = "ERP"\nbase_url = "http://127.0.0.1:1"\nrows = {}\nreads = {}\n'
+    assert "gateway.toml:8" in refusal(f"{system}[systems.ERP.cache]\nLott = {{ max_age = 5 }}\n")
+    settings = load('[cache.types."*"]\nmax_age = 5\n[cache.types.Lot]\nnever_stale = true\n')
+    assert settings.cache.types["Lot"].never_stale
+    assert "-1" in refusal("[cache.types.Lot]\nmax_age = -1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('redis_url = "localhost:6379"', "no address of a Redis"),
+        ('redis_url = "redis://:hunter2@redis:6379"', "holds a password"),
+        ('redis_url = "redis://redis"\nredis_password = {value = "hunter2"}', "written out"),
+    ],
+)
+def test_the_redis_is_named_without_its_secrets(text: str, words: str) -> None:
+    """A wrong address says what to write; a password in it is refused, and does not come back in the message."""
+    said = refusal(text + "\n")
+    assert words in said
+    assert "hunter2" not in said
