@@ -40,18 +40,21 @@ def _mistake(what: str, hint: str = MEND) -> ConfigError:
 
 
 def _check(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
+    if not url.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise _mistake(f"does not begin with one of {', '.join(f'{name}://' for name in SCHEMES)}")
+    if "#" in url:
+        raise _mistake("has a # in it")
+    # The words of the standard library would show the password, or a part of it.
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _mistake("cannot be read") from None
     try:
         port = parts.port
     except ValueError:
-        # The words of the standard library would show a part of the password here.
         port = 0
     if port == 0:
         raise _mistake("has no port that is a number from 1 to 65535")
-    if parts.fragment:
-        raise _mistake("has a # in it")
     if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdigit():
         raise _mistake("names a database that is not a number")
     for name in parse_qs(parts.query, keep_blank_values=True):

@@ -121,8 +121,8 @@ class Link:
         # A connection that was given up in the middle of a call closes one turn of the loop later.
         await asyncio.sleep(0)
 
-    async def ask(self, *command: Any) -> Any:
-        """One command for a request: answered soon, or Unreachable."""
+    async def ask(self, *command: Any, name: str = "read") -> Any:
+        """One command for a request: answered soon, or Unreachable. ``name`` is what it is for."""
         if not self.up:
             raise Unreachable
         try:
@@ -134,18 +134,18 @@ class Link:
             self.failed(error)
             raise Unreachable from error
         except (RedisError, UnicodeError) as error:
-            self._note(str(command[0]), error)
+            self._note(name, error)
             raise Unreachable from error
         if self._refused:
-            self._refused.discard(str(command[0]))
+            self._refused.discard(name)
         return answer
 
     async def run(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
         """A script for a request, in one round trip once Redis knows it."""
         try:
-            return await self.ask("EVALSHA", script.digest, len(keys), *keys, *arguments)
+            return await self.ask("EVALSHA", script.digest, len(keys), *keys, *arguments, name=script.name)
         except NoScriptError:
-            return await self.ask("EVAL", script.text, len(keys), *keys, *arguments)
+            return await self.ask("EVAL", script.text, len(keys), *keys, *arguments, name=script.name)
 
     async def aside(self, *command: Any, wait: float = 0.0) -> Any:
         """One command on the connection of its own, whether the link is open or not; raises what redis-py raises."""
@@ -188,11 +188,11 @@ class Link:
             log.warning("Redis at %s is up again after %.1f s", self.where, now - self._down_at)
             self._down_at = None
 
-    def _note(self, command: str, error: Exception) -> None:
-        """Redis refuses a command (memory full, no right): once a line, until it takes such a command again."""
-        if command not in self._refused:
-            self._refused.add(command)
-            log.warning("Redis at %s refuses: %s", self.where, error)
+    def _note(self, name: str, error: Exception) -> None:
+        """Redis refuses something (memory full, no right): one line, until it does such a thing again."""
+        if name not in self._refused:
+            self._refused.add(name)
+            log.warning("Redis at %s refuses to %s: %s", self.where, name, error)
 
     def measured(self, theirs: int, before: float, took: float) -> None:
         """A look at Redis' clock: it stood at ``theirs`` microseconds within ``took`` seconds after our ``before``."""

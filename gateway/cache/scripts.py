@@ -6,8 +6,9 @@ from hashlib import sha1
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script and the digest under which Redis knows it once it has run there."""
+    """A script, its name for the log, and the digest under which Redis knows it once it has run there."""
 
+    name: str
     text: str
     digest: str = field(init=False)
 
@@ -16,7 +17,9 @@ class Script:
         object.__setattr__(self, "digest", digest)
 
 
-ARRIVE = Script("""
+ARRIVE = Script(
+    "arrive",
+    """
 -- KEYS floor epoch count stream; ARGV a name for a new epoch
 -- Where anything is missing, Redis was emptied, or is new: marks may be lost with it, so nothing older than now counts.
 local time = redis.call('TIME')
@@ -29,18 +32,24 @@ end
 local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 return {now, redis.call('GET', KEYS[2]) .. '/' .. (run or ''), redis.call('GET', KEYS[3]), last and last[1] or '0-0'}
-""")
+""",
+)
 """Gives Redis' time, which life of which epoch this is, how many were told so far, and the last id of the stream."""
 
-PUT = Script("""
+PUT = Script(
+    "put",
+    """
 -- KEYS entries; ARGV bytes and milliseconds of each
 for i = 1, #KEYS do
   redis.call('SET', KEYS[i], ARGV[2 * i - 1], 'PX', ARGV[2 * i])
 end
-""")
+""",
+)
 """A pipeline of SETs costs our process five times as much: redis-py prepares and reads every command for itself."""
 
-INVALIDATE = Script("""
+INVALIDATE = Script(
+    "invalidate",
+    """
 -- KEYS stream epoch count marks...; ARGV instant, milliseconds of a mark (0: for ever), length of the stream, message
 local epoch = redis.call('GET', KEYS[2])
 if not epoch or redis.call('EXISTS', KEYS[3]) == 0 then return false end
@@ -58,10 +67,13 @@ for i = 4, #KEYS do
 end
 local count = redis.call('INCR', KEYS[3])
 return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'n', count, 'e', epoch, 'm', ARGV[4])
-""")
+""",
+)
 """Marks never move backwards. Nothing where Redis was emptied: arrive first."""
 
-CLAIM = Script("""
+CLAIM = Script(
+    "claim",
+    """
 -- KEYS claims; ARGV instant, owner, milliseconds
 local found = {}
 for i = 1, #KEYS do
@@ -74,13 +86,17 @@ for i = 1, #KEYS do
   end
 end
 return found
-""")
+""",
+)
 """Since when another one holds each; nothing where it is ours now."""
 
-RELEASE = Script("""
+RELEASE = Script(
+    "release",
+    """
 -- KEYS claims; ARGV owner
 for i = 1, #KEYS do
   local held = redis.call('GET', KEYS[i])
   if held and string.sub(held, -#ARGV[1]) == ARGV[1] then redis.call('DEL', KEYS[i]) end
 end
-""")
+""",
+)
