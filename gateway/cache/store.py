@@ -45,6 +45,9 @@ class Entry:
 class Invalidation:
     """Whatever speaks of these ids and was read at or before ``at`` is not to be given any more.
 
+    Without tags it speaks of everything: a store that cannot prove that it heard all (its Redis was away, was emptied or
+    is another one) says so of what was read up to now.
+
     With ``written``, what was read later counts only once the owner's version has passed the write.
     """
 
