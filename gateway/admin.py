@@ -50,7 +50,9 @@ def admin_routes(settings: Settings, caching: Caching) -> list[Route]:
 def _admit(request: Request, token: bytes | None) -> None:
     """Raises HttpRefusal unless the caller shows the token."""
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-    if token is None or (scheme.lower() == "bearer" and compare_digest(shown.strip().encode("latin-1"), token)):
+    if token is None or (
+        scheme.lower() == "bearer" and compare_digest(shown.strip().encode("latin-1"), token)
+    ):
         return
     raise HttpRefusal(
         "This is for operators.",

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -107,7 +108,7 @@ class CachedSearch:
         row_read = self._row_read()
         if row_read is not None:
             row_read.adopt(page.keys, page.bundle, sent, batch.scope)
-        return leaf(page.keys, [page.bundle[cls] for cls in types], page.cursor, page.total)
+        return leaf(page.keys, page.cursor, page.total, *[page.bundle[cls] for cls in types])
 
     def _tags(self, parts: Sequence[Part]) -> Callable[[type, str, Any], tuple[str, ...]]:
         system, kind = self._subject.system, parts[0].type
@@ -128,19 +129,19 @@ def _sound(leaf: Any) -> bool:
 
 
 def leaf_of(parts: Sequence[Part]) -> type:
-    """The class of a kept page of these parts: keys, one column a part, and how to go on."""
-    cells = [list[list[part.type] | None] if part.many else list[part.type | None] for part in parts]  # type: ignore[name-defined]
-    made: type = msgspec.defstruct(
-        "Page",
-        [
-            ("keys", list[str]),
-            ("columns", tuple.__class_getitem__(tuple(cells))),
-            ("cursor", str | None),
-            ("total", int | None),
-        ],
-        array_like=True,
+    """The class of a kept page of these parts: its keys, how to go on, and one column a part."""
+    names = [f"column_{number}" for number in range(len(parts))]
+    cells: list[Any] = []
+    for part in parts:
+        cls: Any = part.type
+        cells.append(list[list[cls] | None] if part.many else list[cls | None])
+    columns = attrgetter(*names) if len(names) > 1 else lambda leaf: (getattr(leaf, names[0]),)
+    return make_dataclass(
+        "KeptPage",
+        [("keys", list[str]), ("cursor", str | None), ("total", int | None), *zip(names, cells, strict=True)],
+        namespace={"columns": property(columns)},
+        slots=True,
     )
-    return made
 
 
 def question(query: Query) -> str:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
+from gateway.cache.memory import Memory
 from gateway.cache.redis import RedisStore
 from gateway.cache.store import Entry, Invalidation, Place, Shelf, Store
 from schema.base import Provenance, Quantity
@@ -70,7 +71,17 @@ def redis_stores(server: RedisServer) -> Making:
     return store
 
 
-MAKERS: dict[str, Callable[[RedisServer], Making]] = {"redis": redis_stores}
+def memories(_: RedisServer) -> Making:
+    """A store in this process, which nobody shares."""
+
+    @asynccontextmanager
+    async def store(ring: Ring) -> AsyncIterator[Store]:
+        yield Memory(clock=ring.now)
+
+    return store
+
+
+MAKERS: dict[str, Callable[[RedisServer], Making]] = {"memory": memories, "redis": redis_stores}
 """Each kind of store; a maker gives stores that share what can be shared."""
 SHARED = ["redis"]
 

@@ -16,7 +16,8 @@ from gateway.config import Settings, load_settings
 from gateway.invalidating import address, invalidated
 from schema.errors import RequestError
 from tests.serving import serving
-from tests.unit.gateway.cache.test_memory import START, an_entry
+from tests.unit.gateway.cache.shelf import START
+from tests.unit.gateway.cache.test_memory import an_entry
 
 TOKEN = {"admin_token": {"value": "let me in"}}
 UPSTREAM = {"auth": "upstream", "host": "0.0.0.0"}

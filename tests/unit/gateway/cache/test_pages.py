@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cache.codec import codec
 from gateway.cache.layer import Caching
 from gateway.cache.memory import Memory
-from gateway.cache.pages import asked, question
+from gateway.cache.pages import asked, leaf_of, question
 from gateway.cache.reading import Tiers
+from gateway.cache.store import Entry
 from schema.base import Provenance, SystemKind
 from schema.errors import FreshnessNotMet, MappingError, SourceError, SourceUnavailable
 from schema.material import Item
@@ -176,6 +178,22 @@ async def test_a_page_with_a_failed_row_is_not_kept() -> None:
     orders.bad = None
     assert numbers(await orders.ask()) == ["1", "2"]
     assert len(orders.queries) == 2
+
+
+async def test_a_page_goes_through_redis_and_back() -> None:
+    """Keys, rows and the way on, and what is not there as None; another model's pages are told apart."""
+    orders = Orders()
+    page = await orders.ask(wants=frozenset({ProductionOrder, OrderPlanning}))
+    made = leaf_of(PARTS)
+    leaf = made(
+        page.keys, page.cursor, None, page.bundle[ProductionOrder], [None, *page.bundle[OrderPlanning][1:]]
+    )
+    kept = codec(made | None)
+    [back] = kept.entries([kept.data(Entry(leaf, 1.0, ("po:#",)), 1_000_000)], 0.0)
+    assert back == Entry(leaf, 1.0, ("po:#",))
+    assert back is not None
+    assert back.cell.columns[1][0] is None
+    assert kept.fingerprint != codec(leaf_of(PARTS[:1]) | None).fingerprint
 
 
 FILTERS = st.dictionaries(
