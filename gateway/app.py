@@ -12,9 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.admin import admin_routes
+from gateway.cache.address import with_password
 from gateway.cache.layer import Caching
 from gateway.cache.memory import Memory
+from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
+from gateway.cache.redis import RedisStore
 from gateway.config import Settings, adapter_class
 from gateway.engine import SchemaEngine
 from gateway.graphiql import graphiql_page
@@ -78,10 +81,19 @@ class Readiness:
 
 
 def make_cache(settings: Settings) -> Caching:
-    """The cache that the settings ask for; nothing is contacted yet."""
+    """The cache that the settings ask for; nothing is contacted yet. Raises ConfigError."""
     kept = settings.cache
     memory = Memory(kept.max_entries, kept.max_bytes)
-    return Caching(Tiers(memory, window=kept.window_ms / 1000), kept.types)
+    store = None
+    if settings.redis_url is not None:
+        secret = settings.redis_password
+        store = RedisStore(
+            settings.redis_url if secret is None else with_password(settings.redis_url, secret.resolve()),
+            namespace=settings.redis_namespace,
+            heard=memory.marks.note,
+            longest=longest_life([kept.types, *[system.cache for system in settings.systems.values()]]),
+        )
+    return Caching(Tiers(memory, store, window=kept.window_ms / 1000), kept.types)
 
 
 def make_catalog(settings: Settings, layers: Sequence[Layer] = ()) -> Catalog:

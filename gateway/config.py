@@ -339,9 +339,9 @@ def _bad_redis(settings: Settings) -> list[_Finding]:
         return []
     parts = urlsplit(url)
     shown = f"{parts.scheme}://{parts.hostname}"
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+    if parts.scheme not in ("redis", "rediss", "unix") or not (parts.hostname or parts.scheme == "unix"):
         return [(("redis_url",), shown, "is no address of a Redis", "Write redis://host:6379/0.")]
-    if parts.password is not None:
+    if parts.password is not None or "password=" in parts.query:
         mend = 'Leave it out and name the place where it is: redis_password = {env = "REDIS_PASSWORD"}.'
         return [(("redis_url",), shown, "holds a password", mend)]
     if secret is not None and secret.value is not None and not is_loopback(url):

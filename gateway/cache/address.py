@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
@@ -13,7 +13,7 @@ from schema.errors import ConfigError
 SCHEMES = ("redis", "rediss", "unix")
 OPTIONS = frozenset({"db", "client_name", "password", "username", "socket_keepalive"})
 """What may stand behind the question mark, beside what begins with ssl_. The rest of a connection is the gateway's."""
-MEND = "write redis://user:password@host:6379/0, rediss:// for TLS; special characters in a password as %40 (@), %2F (/)"
+MEND = "write redis://host:6379/0, or rediss:// for TLS"
 
 
 def connection_arguments(url: str) -> Mapping[str, Any]:
@@ -26,6 +26,13 @@ def connection_arguments(url: str) -> Mapping[str, Any]:
     if issubclass(arguments.get("connection_class", object), SSLConnection):
         _check_tls(arguments)
     return arguments
+
+
+def with_password(url: str, password: str) -> str:
+    """The address with a password that is kept elsewhere put into it."""
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
 def described(arguments: Mapping[str, Any]) -> str:

@@ -53,9 +53,10 @@ class Caching:
         """
         found = touched(tags)
         invalidation = Invalidation(found, self.tiers.clock(), written)
-        self.tiers.memory.marks.note(invalidation)
         if self.tiers.store is not None:
             await self.tiers.store.invalidate(invalidation)
+        else:
+            self.tiers.memory.marks.note(invalidation)
         return found
 
     def _subject(self, config: SystemConfig, name: str, parts: tuple[Part, ...], max_keys: int) -> Subject:

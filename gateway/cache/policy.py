@@ -85,6 +85,17 @@ def policy_of(
     return replace(policy, **{part: value for part, value in said.items() if value is not None})
 
 
+def longest_life(tables: Iterable[Mapping[str, CacheRule]]) -> float:
+    """For how long anything may be kept at most where these rules are said somewhere."""
+    said = [rule for table in tables for rule in table.values()]
+    ages = [rule.max_age for rule in said if rule.max_age is not None]
+    graces = [g for rule in said for g in (rule.stale_while_revalidate, rule.stale_if_error) if g is not None]
+    known = [DEFAULT, *DEFAULTS.values()]
+    oldest = max([policy.max_age for policy in known] + ages)
+    grace = max([max(policy.stale_while_revalidate, policy.stale_if_error) for policy in known] + graces)
+    return oldest + grace
+
+
 def tightest(policies: Iterable[Policy]) -> Policy:
     """The policy of something made of parts: no part is kept longer than its own policy says."""
     found: Sequence[Policy] = list(policies)
