@@ -12,6 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.config import Settings, adapter_class
+from gateway.crosswalk.database import Database
+from gateway.crosswalk.service import CrosswalkService
+from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
@@ -73,13 +76,21 @@ class Readiness:
         return {"ready": self.opened, "systems": circuits}
 
 
-def make_catalog(settings: Settings) -> Catalog:
+def make_catalog(settings: Settings, crosswalk: CrosswalkService | None = None) -> Catalog:
     """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
     plants = [
         Plant(code=code, name=plant.name, time_zone=plant.time_zone, gln=plant.gln)
         for code, plant in settings.plants.items()
     ]
-    return Catalog(make_sources(settings), plants, settings.ownership)
+    sources = make_sources(settings)
+    crosswalk = crosswalk or make_crosswalk(settings)
+    return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources)], crosswalk)
+
+
+def make_crosswalk(settings: Settings) -> CrosswalkService:
+    """The crosswalk where the settings say it is kept, else an empty one in memory; nothing is opened yet."""
+    url = settings.database_url
+    return CrosswalkService(Store(Database() if url is None else Database(url.get_secret_value())))
 
 
 def make_sources(settings: Settings) -> Sequence[Source]:
@@ -92,7 +103,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
 
     Raises ConfigError where the settings contradict each other.
     """
-    catalog = make_catalog(settings)
+    crosswalk = make_crosswalk(settings)
+    catalog = make_catalog(settings, crosswalk)
     readiness = Readiness(catalog)
 
     def make_context(_: Request) -> Context:
@@ -115,7 +127,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         *health_routes(readiness),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [readiness.opening]
+    lifespan = [crosswalk.running, readiness.opening]
     return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
 
 

@@ -56,9 +56,9 @@ _FURTHER: dict[type, tuple[tuple[type, tuple[str, ...]], ...]] = {
     ProductionOrder: ((Item, ("item",)), (SalesOrder, ("sales_order",))),
     MaterialRequirement: ((Item, ("component",)),),
     MaterialStaging: ((Item, ("component",)),),
-    MaterialConsumption: ((Item, ("component",)),),
+    MaterialConsumption: ((Lot, ("component", "lots")), (Item, ("component",))),
     InventoryMovement: ((Location, ("plant", "from_location")), (Location, ("plant", "to_location"))),
-    ShipmentLine: ((Item, ("item",)), (SalesOrderLine, ("sales_line",))),
+    ShipmentLine: ((Lot, ("item", "lots")), (Item, ("item",)), (SalesOrderLine, ("sales_line",))),
     Shipment: (
         (Party, ("ship_from",)),
         (Party, ("ship_to",)),
@@ -75,15 +75,21 @@ _FURTHER: dict[type, tuple[tuple[type, tuple[str, ...]], ...]] = {
 """References under which rows are not found: they are in no key, and still name something."""
 _WHOLE_KEYS = frozenset({"orders", "sales_lines", "sales_line"})
 """Attributes that hold whole keys (order/line), alone or many."""
+_LAST_PARTS = frozenset({"lots"})
+"""Attributes that hold the last parts of many keys, which share the parts before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The attributes of a class that are together the key of a ``kind``; with ``whole`` they hold it ready joined."""
+    """The attributes of a class that are together the key of a ``kind``.
+
+    With ``whole`` they hold it, or several, ready joined; with ``many`` the last one holds many last parts.
+    """
 
     kind: type
     attributes: tuple[str, ...]
     whole: bool = False
+    many: bool = False
 
 
 def referred(cls: type, by: str) -> type | None:
@@ -109,7 +115,8 @@ def references(cls: type) -> tuple[Reference, ...]:
 
 def _reference(cls: type, kind: type, attributes: tuple[str, ...]) -> Reference:
     # Of a production order, sales_line is a line's number; elsewhere it is the line's whole key.
-    return Reference(kind, attributes, len(attributes) == 1 and attributes[0] in _WHOLE_KEYS)
+    whole = len(attributes) == 1 and attributes[0] in _WHOLE_KEYS
+    return Reference(kind, attributes, whole, attributes[-1] in _LAST_PARTS)
 
 
 @cache

@@ -67,6 +67,7 @@ def test_a_row_refers_to_more_than_it_is_found_by() -> None:
     assert (Item, ("component",)) in [(one.kind, one.attributes) for one in references(MaterialConsumption)]
     assert {one.kind for one in references(Shipment)} >= {Party, ProductionOrder, SalesOrderLine}
     assert [one.whole for one in references(ShipmentLine) if one.kind is SalesOrderLine] == [True]
+    assert [one.many for one in references(ShipmentLine) if one.kind is Lot] == [True]
 
 
 def test_keys_inside_keys() -> None:

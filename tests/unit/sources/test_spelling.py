@@ -39,7 +39,7 @@ def is_ours(how: Spelling, key: str) -> bool:
     if how.check_digit == "omit" and key.isascii() and key.isdigit() and not checks(key):
         return False  # a number without its check digit is no key of a system that leaves it out
     if key.isdecimal() and (how.pad or how.width or how.strip_zeros):
-        return key == (key.lstrip("0") or "0").zfill(how.width) and (how.width or not key.startswith("0"))
+        return key == (key.lstrip("0") or "0").zfill(how.width) and (how.width > 0 or not key.startswith("0"))
     cased = {"keep": key, "upper": key.upper(), "lower": key.lower()}[how.case]
     return cased == key
 

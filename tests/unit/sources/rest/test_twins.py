@@ -12,6 +12,7 @@ from schema.material import LotMaster
 from sources.base import Batch, Cell
 from sources.rest.config import RestConfig
 from sources.rest.source import Rest
+from sources.spelling import Spelling
 
 EU, US = "FG/L2409-07A-EU", "FG/L2409-07A-US"
 CUT = {"item": "FG", "lot": "l2409-07a-"}
@@ -143,7 +144,7 @@ def test_a_rest_system_spells_as_its_reads_do() -> None:
     assert spelling is not None
     assert spelling.theirs(EU) == ("FG", "l2409-07a-")
     assert source.spelling("Shipment") is None
-    said = Rest(RestConfig(**table(), keys={"Lot": {"number": {"prefix": "#"}}}))
+    said = Rest(RestConfig(**table(), keys={"Lot": {"number": Spelling(prefix="#")}}))
     found = said.spelling("Lot")
     assert found is not None
     assert found.theirs("FG/L1") == ("FG", "#L1")
