@@ -109,10 +109,16 @@ class Store:
             return _entry(row)
 
     def note(self, notes: Iterable[Note]) -> None:
-        """Add sightings to the queue; the rows not seen for longest make room."""
+        """Add sightings to the queue; the rows not seen for longest make room.
+
+        A key that has an entry by now was seen before that was known everywhere: it is settled.
+        """
         with self._writing() as db:
             # In one order, so that two workers never wait for each other.
             for note in sorted(notes, key=lambda one: (one.system, one.kind, one.key)):
+                settled = and_(_at(CROSSWALK, note.system, note.kind), CROSSWALK.c.theirs == note.key)
+                if db.execute(select(CROSSWALK.c.ours).where(settled)).first() is not None:
+                    continue
                 place = and_(_at(UNMATCHED, note.system, note.kind), UNMATCHED.c.key == note.key)
                 known = db.execute(select(UNMATCHED.c.candidates).where(place)).scalar()
                 candidates = merged(tuple(json.loads(known or "[]")), note.candidates)

@@ -186,7 +186,7 @@ class Cells:
         held = cells[place]
         if isinstance(held, SourceError) or (held is not None and not linked.part.many):
             return
-        filled = fills(linked, self.asked.ours[place], self.asked.expected[place])
+        filled = fills(linked, self.asked, place)
         try:
             made = linked.maker.make(entry, around, ctx, filled)
         except MappingError as error:

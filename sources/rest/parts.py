@@ -1,7 +1,7 @@
 """Parts of a read, and whose key each raw row belongs to."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,12 +116,18 @@ class Asked:
         return [places for places in seen.values() if len(places) > 1]
 
 
-def fills(linked: Linked, asked: Sequence[str], expected: Sequence[str]) -> dict[str, str]:
-    """Attributes of a row's key that the row does not say, or says cut, as they were asked."""
-    if len(asked) != len(linked.attributes):
+def fills(linked: Linked, asked: Asked, place: int) -> dict[str, str]:
+    """Attributes of a row's key that the row does not say, or says cut.
+
+    A cut one is as it was asked. Else it is as the row would say it: a key that somebody asked by in another spelling
+    of ours must not become a second name of the same thing.
+    """
+    cut = place in asked.cut
+    key = asked.ours[place] if cut else asked.expected[place]
+    if len(key) != len(linked.attributes):
         return {}
     return {
         name: ours
-        for i, (name, ours) in enumerate(zip(linked.attributes, asked, strict=True))
-        if i not in linked.positions or ours != expected[i]
+        for i, (name, ours) in enumerate(zip(linked.attributes, key, strict=True))
+        if i not in linked.positions or cut
     }

@@ -134,9 +134,11 @@ def test_the_queue_is_bounded_and_the_latest_come_first(make: Make) -> None:
 
 
 def test_an_entry_leaves_the_queue(store: Store) -> None:
-    """Saying what a key is settles it, for that system and kind only."""
+    """Saying what a key is settles it, for that system and kind only, and late sightings do not bring it back."""
     store.note([note("FG/L1-"), note("FG/L9")])
     store.add([ENTRY])
+    assert [row.key for row in store.unmatched()] == ["FG/L9"]
+    store.note([note("FG/L1-")])
     assert [row.key for row in store.unmatched()] == ["FG/L9"]
 
 
