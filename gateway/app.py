@@ -19,6 +19,9 @@ from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
 from gateway.cache.redis import RedisStore
 from gateway.config import Settings, adapter_class
+from gateway.crosswalk.database import Database
+from gateway.crosswalk.service import CrosswalkService
+from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
@@ -96,13 +99,23 @@ def make_cache(settings: Settings) -> Caching:
     return Caching(Tiers(memory, store, window=kept.window_ms / 1000), kept.types)
 
 
-def make_catalog(settings: Settings, layers: Sequence[Layer] = ()) -> Catalog:
+def make_catalog(
+    settings: Settings, crosswalk: CrosswalkService | None = None, layers: Sequence[Layer] = ()
+) -> Catalog:
     """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
     plants = [
         Plant(code=code, name=plant.name, time_zone=plant.time_zone, gln=plant.gln)
         for code, plant in settings.plants.items()
     ]
-    return Catalog(make_sources(settings), plants, settings.ownership, layers)
+    sources = make_sources(settings)
+    crosswalk = crosswalk or make_crosswalk(settings)
+    return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources), *layers], crosswalk)
+
+
+def make_crosswalk(settings: Settings) -> CrosswalkService:
+    """The crosswalk where the settings say it is kept, else an empty one in memory; nothing is opened yet."""
+    url = settings.database_url
+    return CrosswalkService(Store(Database() if url is None else Database(url.get_secret_value())))
 
 
 def make_sources(settings: Settings) -> Sequence[Source]:
@@ -116,7 +129,9 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
     Raises ConfigError where the settings contradict each other.
     """
     caching = make_cache(settings)
-    catalog = make_catalog(settings, [caching])
+    crosswalk = make_crosswalk(settings)
+    crosswalk.listeners.append(caching.changed)
+    catalog = make_catalog(settings, crosswalk, [caching])
     readiness = Readiness(catalog)
 
     def make_context(_: Request) -> Context:
@@ -140,7 +155,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [caching.opening, readiness.opening]
+    lifespan = [caching.opening, crosswalk.running, readiness.opening]
     return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
 
 

@@ -1,4 +1,4 @@
-"""The command line: serve, demo, check, explain, invalidate, schema."""
+"""The command line: serve, demo, check, explain, invalidate, schema, crosswalk."""
 
 import asyncio
 import sys
@@ -10,6 +10,7 @@ import typer
 
 from gateway.check import run_check
 from gateway.config import load_settings
+from gateway.crosswalk.cli import crosswalk_app
 from gateway.demo import demo_file, run_demo
 from gateway.explaining import explained
 from gateway.invalidating import address, invalidated
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 schema_app = typer.Typer(help="The schema as text.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
+app.add_typer(crosswalk_app, name="crosswalk")
 
 
 class Erp(StrEnum):

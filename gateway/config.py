@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
+from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
@@ -37,6 +38,11 @@ def _known_time_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"no time zone of the IANA database; {did_you_mean(name, available_timezones())}")
     return name
+
+
+def _known_database(url: SecretStr) -> SecretStr:
+    parsed(url.get_secret_value())
+    return url
 
 
 class Table(BaseModel):
@@ -122,6 +128,12 @@ class Settings(Table):
         ge=0,
         le=300_000,
         description="How long answers under way may take after a stop signal.",
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_known_database)] | None = Field(
+        default=None,
+        description="Where the crosswalk and the unmatched keys are kept: `sqlite:////var/lib/crossdock/crossdock.db` "
+        "(one machine), or `postgresql://user:password@host/database`. Without it nothing is kept and no disk is "
+        "needed: every start begins with an empty crosswalk.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")

@@ -12,7 +12,16 @@ from pydantic_core import ErrorDetails
 from gateway.tomlfile import KeyPath
 from schema.errors import ConfigError
 
-SECRET_WORDS = ("password", "secret", "token", "credential", "api_key", "apikey", "authorization")
+SECRET_WORDS = (
+    "password",
+    "secret",
+    "token",
+    "credential",
+    "api_key",
+    "apikey",
+    "authorization",
+    "database_url",
+)
 LONGEST_VALUE = 60
 
 

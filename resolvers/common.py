@@ -15,6 +15,7 @@ from schema.base import (
     ReadMode,
     SourceStatus,
     SourceSystem,
+    split_key,
 )
 
 SYSTEM = Edge("system", SourceSystem, ("system",), required=True)
@@ -40,16 +41,30 @@ def stale(provenance: Provenance) -> bool:
     return provenance.stale_reason is not None
 
 
+def confirmed(provenance: Provenance) -> bool:
+    """Whether the values are of this object beyond doubt: a system that cuts keys may have meant another."""
+    return all(match.confirmed for match in provenance.matches)
+
+
 def keys_of(kind: str, key: str, rows: Iterable[Any]) -> list[ExternalKey]:
     """The keys under which the systems know an object, read off the rows they sent.
 
-    A key that is shorter than ours was cut by its system: it may mean another object, so it is not confirmed.
+    How a key was matched stands in the row where the crosswalk or a cut had a part in it. Without that, a key that is
+    shorter than ours was cut by its system: it may mean another object, so it is not confirmed.
     """
     found: dict[str, ExternalKey] = {}
     for row in rows:
         provenance: Provenance | None = getattr(row, "provenance", None)
-        raw = provenance.source_key if provenance is not None else None
-        if provenance is None or raw is None or provenance.system in found:
+        if provenance is None:
+            continue
+        for match in provenance.matches:
+            if match.kind == kind and split_key(match.key)[-1] == key:
+                found.setdefault(
+                    match.system,
+                    ExternalKey(match.system, kind, key, match.raw, match.matched_by, match.confirmed),
+                )
+        raw = provenance.source_key
+        if raw is None or provenance.system in found:
             continue
         rule = MatchRule.GLOBAL_ID if raw == key else MatchRule.NORMALISED_KEY
         whole = len(raw.strip()) >= len(key)
@@ -72,4 +87,5 @@ def install() -> None:
         Fact("age_seconds", age_seconds),
         Fact("mode", mode),
         Fact("stale", stale),
+        Fact("confirmed", confirmed),
     )

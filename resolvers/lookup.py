@@ -1,7 +1,8 @@
 """Finding single rows for the roots: by canonical key, or by the key of one system."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from dataclasses import astuple, replace
+from typing import Any, TypeVar, cast
 
 from strawberry.types import Info
 
@@ -9,13 +10,15 @@ from resolvers.context import Context
 from resolvers.inputs import ExternalKeyInput
 from resolvers.loaders import Answer
 from resolvers.sourcing import failure
-from schema.base import KEYS, Plant, is_scoped, join_key
+from schema.base import KEYS, KeyMatch, MatchRule, Plant, is_scoped, split_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import RequestError
 from schema.logistics import Shipment
+from schema.matching import Matched
 from schema.material import Item, Lot
 from schema.production import ProductionOrder
 from schema.quality import QualityHold, QualityInspection
+from sources.base import Matching
 
 T = TypeVar("T")
 
@@ -81,21 +84,44 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
         raise RequestError(
             f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
         )
-    plain = key.key.strip()
-    plain = plain.lstrip("0") or "0" if plain.isdecimal() else plain
-    if not is_scoped(cls, "id"):
-        if len(KEYS[cls]["id"]) != 1:
-            raise RequestError(
-                f"key.kind: {key.kind[:40]!r} has no single key.",
-                hint="Use its own root with all parts of its key.",
-            )
-        return await found(info, cls, join_key(plain))
-    plants = ctx.systems.serving(key.system)
-    answers: list[Answer[Any]] = await ctx.loaders.each(cls, [join_key(plant, plain) for plant in plants])
-    row = next((answer.value for answer in answers if answer.value is not None), None)
-    for answer in answers if row is None else ():
+    matching = cast("Matching", ctx.systems)
+    matches: dict[str, Matched] = {}
+    tried = _parts(cls, key, ctx.systems.serving(key.system))
+    for parts in tried:
+        match = matching.match(key.system, cls, parts)
+        if match is not None:
+            matches.setdefault(match.key, match)
+    answers: list[Answer[Any]] = await ctx.loaders.each(cls, list(matches))
+    for answer, match in zip(answers, matches.values(), strict=True):
+        if answer.value is not None:
+            return _marked(answer.value, KeyMatch(key.system, cls.__name__, *astuple(match)))
+    for answer in answers:
         missed(info, cls, answer)
-    return row
+    if matches and all(answer.known for answer in answers):
+        matching.unmatched(key.system, cls, tried[0])
+    return None
+
+
+def _parts(cls: type, key: ExternalKeyInput, plants: Sequence[str]) -> list[tuple[str, ...]]:
+    """The parts that a key may have: as given, or behind each plant that the system serves."""
+    names = KEYS[cls]["id"]
+    if is_scoped(cls, "id") and len(names) == 2:
+        return [(plant, key.key) for plant in plants]
+    parts = (key.key,) if len(names) == 1 else split_key(key.key)
+    if len(parts) != len(names):
+        raise RequestError(
+            f"key.kind: {key.kind[:40]!r} has no single key.",
+            hint=f"Write {'/'.join(names)} as the system spells them, or use its own root.",
+        )
+    return [parts]
+
+
+def _marked(row: Any, match: KeyMatch) -> Any:
+    """The row, saying how it was matched where its own keys do not."""
+    known = row.provenance
+    if match.matched_by not in (MatchRule.XREF_TABLE, MatchRule.HEURISTIC) or known is None:
+        return row
+    return replace(row, provenance=replace(known, matches=(match, *known.matches)))
 
 
 def missed(info: Info, cls: type, answer: Answer[Any]) -> None:

@@ -201,6 +201,20 @@ class Quantity:
         return value if self.factor == "1" else value * Decimal(self.factor)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyMatch:
+    """How a system's key became ours, where that is not plain. ``kind`` is the class it is a key of, ``key`` the whole
+    of ours, ``raw`` its last part as the system has it.
+    """
+
+    system: str
+    kind: str
+    key: str
+    raw: str
+    matched_by: MatchRule
+    confirmed: bool
+
+
 @dataclass(slots=True)
 class Provenance:
     """Where the values beside it come from, how they were read, and how old they are."""
@@ -211,6 +225,7 @@ class Provenance:
     source_updated_at: datetime | None = None
     version: str | None = None
     stale_reason: SourceOutcome | None = None
+    matches: Annotated[tuple[KeyMatch, ...], HIDDEN] = ()
 
 
 @dataclass(slots=True)

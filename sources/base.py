@@ -15,10 +15,13 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from schema.base import SourceOutcome, SystemKind
+from schema.base import KEYS, SourceOutcome, SystemKind
+from schema.matching import Entry, Matched, Unmatched
 from sources.keeping import CacheRule
+from sources.references import KINDS
+from sources.spelling import KeySpelling, Spelling
 
 Cell: TypeAlias = Any
 """A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key.
@@ -222,6 +225,23 @@ class SystemConfig(BaseModel):
         default={},
         description='How long its values may be kept: a rule for each type of the model, `"*"` for all others.',
     )
+    keys: dict[str, dict[str, Spelling]] = Field(
+        default={},
+        description='How it spells keys: kind → part → spelling, such as `Lot = { number = { case = "upper" } }`. '
+        "Not needed where the adapter's own tables say it (rest: `spellings`).",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _known_parts(cls, keys: dict[str, dict[str, Spelling]]) -> dict[str, dict[str, Spelling]]:
+        for kind, parts in keys.items():
+            if kind not in KINDS:
+                raise ValueError(f"{kind!r} is no kind of key; there are {', '.join(sorted(KINDS))}")
+            known = KEYS[KINDS[kind]]["id"]
+            for part in parts:
+                if part not in known:
+                    raise ValueError(f"{part!r} is no part of the key of {kind}; it has {', '.join(known)}")
+        return keys
 
 
 Fetcher = TypeVar("Fetcher", bound=Callable[..., Awaitable[Any]])
@@ -257,14 +277,35 @@ def search(
     return mark
 
 
+Report: TypeAlias = Callable[[Unmatched], None]
+"""Takes a key that could not be matched; cheap, never raises."""
+
+
+def unheard(unmatched: Unmatched) -> None:
+    """Report to nobody."""
+
+
 class Source(ABC):
-    """A connected system. Subclasses set ``Config`` and mark their methods, or override ``reads`` and ``searches``."""
+    """A connected system. Subclasses set ``Config`` and mark their methods, or override ``reads`` and ``searches``.
+
+    ``report`` takes the keys that could not be matched; the catalog sets it. ``spells`` is true where the adapter itself
+    turns the system's spelling into ours and back; else it is done for it, as ``keys`` of its settings say.
+    """
 
     Config: ClassVar[type[SystemConfig]] = SystemConfig
+    spells: ClassVar[bool] = False
 
     def __init__(self, config: Any) -> None:
         self.config = config
         self.code: str = config.code
+        self.report: Report = unheard
+
+    def spelling(self, kind: str) -> KeySpelling | None:
+        """How the system spells the keys of a kind; None where nothing is known of it."""
+        parts = self.config.keys.get(kind)
+        if parts is None:
+            return None
+        return KeySpelling(tuple([parts.get(name, Spelling()) for name in KEYS[KINDS[kind]]["id"]]))
 
     @abstractmethod
     async def open(self) -> None:
@@ -313,6 +354,30 @@ class Layer(Protocol):
 
     def search(self, config: SystemConfig, search: Search, fetch: Listing) -> Listing:
         """The list with the layer around it."""
+        ...
+
+
+class Crosswalk(Protocol):
+    """What is known of keys that the systems and we name differently."""
+
+    def entry(self, system: str, kind: str, theirs: str) -> Entry | None:
+        """The entry of a system's key."""
+        ...
+
+    def report(self, unmatched: Unmatched) -> None:
+        """Take a key that could not be matched."""
+        ...
+
+
+class Matching(Protocol):
+    """What the graph asks of the catalog where somebody names a thing by a system's own key."""
+
+    def match(self, system: str, cls: type, parts: Sequence[str]) -> Matched | None:
+        """Our key for a key of a system; None where it cannot be one (its check digit is wrong)."""
+        ...
+
+    def unmatched(self, system: str, cls: type, parts: Sequence[str]) -> None:
+        """Note that nobody knows a key of a system."""
         ...
 
 

@@ -24,6 +24,7 @@ from schema.logistics import (
     ShipmentWarehouse,
     TrackingEvent,
 )
+from schema.matching import Matched, Reason, Unmatched
 from schema.material import (
     InventoryBalance,
     InventoryMovement,
@@ -48,6 +49,7 @@ from schema.production import (
 )
 from schema.quality import QualityHold, QualityInspection
 from sources.base import (
+    Crosswalk,
     Fetch,
     Layer,
     Lister,
@@ -61,6 +63,7 @@ from sources.base import (
     Source,
 )
 from sources.guard import Guard
+from sources.matching import NO_CROSSWALK, matched, named
 
 _ERP, _MES, _WMS, _QMS, _TMS = SystemKind.ERP, SystemKind.MES, SystemKind.WMS, SystemKind.QMS, SystemKind.TMS
 _ANY = tuple(SystemKind)
@@ -133,8 +136,12 @@ class Catalog:
         plants: Iterable[Plant],
         ownership: Mapping[str, Sequence[str]] | None = None,
         layers: Sequence[Layer] = (),
+        crosswalk: Crosswalk = NO_CROSSWALK,
     ) -> None:
         """``layers`` stand around the guard of every read and list, the innermost first."""
+        self.crosswalk = crosswalk
+        for source in sources:
+            source.report = crosswalk.report
         self.layers = tuple(layers)
         self.systems = {source.code: System(source, Guard(source.config)) for source in sources}
         self.plants = {plant.code: plant for plant in plants}
@@ -239,6 +246,16 @@ class Catalog:
         """When a system last gave a good answer; None where it never did, or is not a connected system."""
         system = self.systems.get(code)
         return None if system is None else system.guard.health().last_good_at
+
+    def match(self, system: str, cls: type, parts: Sequence[str]) -> Matched | None:
+        """Our key for a key of a system: as the crosswalk says, else by the system's own spelling of such keys."""
+        return matched(self.systems[system].source, cls, parts, self.crosswalk)
+
+    def unmatched(self, system: str, cls: type, parts: Sequence[str]) -> None:
+        """Note that nobody knows a key of a system."""
+        source = self.systems[system].source
+        found = Unmatched(system, cls.__name__, parts[-1], named(source, cls, parts), Reason.UNKNOWN)
+        self.crosswalk.report(found)
 
     def _tiers(self, cls: type, by: str, plant: str | None) -> Providers:
         found = [

@@ -1,5 +1,6 @@
 """The cache as a layer of the catalog, and the one place to invalidate it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,6 +22,7 @@ class Caching:
         self.tiers = tiers
         self._rules = rules or {}
         self._reads: dict[tuple[str, str], CachedRead] = {}
+        self._telling: set[asyncio.Task[tuple[str, ...]]] = set()
 
     def read(self, config: SystemConfig, read: Read, fetch: Fetch) -> tuple[Fetch, Peek | None]:
         """The read behind the tiers."""
@@ -45,6 +47,15 @@ class Caching:
         finally:
             if store is not None:
                 await store.close()
+
+    def changed(self, tags: Iterable[str]) -> None:
+        """Let go of what speaks of these ids: here at once, elsewhere as soon as it is said there."""
+        found = tuple(tags)
+        self.tiers.memory.marks.note(Invalidation(touched(found), self.tiers.clock()))
+        if self.tiers.store is not None:
+            telling = asyncio.get_running_loop().create_task(self.invalidate(found))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
 
     async def invalidate(self, tags: Iterable[str], written: Written | None = None) -> tuple[str, ...]:
         """Let go of what speaks of these ids, in every worker; returns all tags concerned. Raises RequestError.

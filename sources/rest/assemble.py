@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from schema.base import Provenance, join_key
-from schema.errors import MappingError, SourceError, SourceUnavailable
-from sources.base import Bundle, Page
+from schema.errors import MappingError, SourceError, SourceRefused, SourceUnavailable
+from sources.base import Bundle, Page, Report, unheard
 from sources.rest.conditions import word
 from sources.rest.config import ErrorSpec
+from sources.rest.doubts import Doubts
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.parts import Asked, Linked, fills
 from sources.rest.paths import compile_path
@@ -84,12 +85,16 @@ class Cells:
     shape: Shape
     asked: Asked
     wants: frozenset[type]
+    kind: type | None = None
+    report: Report = unheard
     bundle: Bundle = field(init=False)
     stray: SourceError | None = None
+    doubts: Doubts = field(init=False)
     _found: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         size = len(self.asked.ours)
+        self.doubts = Doubts(self.asked, self.shape.env.system, self.kind, self.report)
         self.bundle = {linked.part.type: [None] * size for linked in self._wanted()}
 
     def _wanted(self) -> list[Linked]:
@@ -129,7 +134,8 @@ class Cells:
     def _places(self, row: Any, ctx: Context, echo: int | None) -> list[int]:
         first = self.shape.first
         if echo is not None:
-            places = [echo]
+            told = [key for key in first.keys(row, None, ctx) if first.positions]
+            places = self.doubts.settled([echo], first.positions, told)
         elif first.maker.each:
             return []
         else:
@@ -147,11 +153,14 @@ class Cells:
                 cells[place] = []
 
     def _match(self, linked: Linked, row: Any, up: Any, ctx: Context) -> list[int]:
-        everything = range(len(self.asked.ours))
         found: dict[int, None] = {}
-        for key in linked.keys(row, up, ctx):
-            found.update(dict.fromkeys(self.asked.find(linked.positions, key, everything)))
-        return list(found)
+        keys = linked.keys(row, up, ctx)
+        for key in keys:
+            if self.doubts.sound(linked, key):
+                found.update(dict.fromkeys(self.asked.find(linked.positions, key)))
+        if keys and not found and not linked.maker.each:
+            self.doubts.unasked(linked, keys[0])
+        return self.doubts.settled(list(found), linked.positions, keys)
 
     def _part(self, linked: Linked, row: Any, ctx: Context, places: list[int], echo: int | None) -> None:
         cells = self.bundle[linked.part.type]
@@ -177,12 +186,13 @@ class Cells:
         held = cells[place]
         if isinstance(held, SourceError) or (held is not None and not linked.part.many):
             return
-        filled = fills(linked, self.asked.ours[place], self.asked.expected[place])
+        filled = fills(linked, self.asked, place)
         try:
             made = linked.maker.make(entry, around, ctx, filled)
         except MappingError as error:
             cells[place] = error
             return
+        self.doubts.mark(made, place)
         if linked.part.many:
             cells[place] = [made] if held is None else held
             if held is not None:
@@ -196,6 +206,10 @@ class Cells:
             # A row without a readable key may be any of those not found: they are unknown, not absent.
             self.fail([i for i in range(len(self.asked.ours)) if i not in self._found], self.stray)
             log.warning("%s", self.stray)
+        clashes = self.doubts.clashes()
+        for cells in self.bundle.values() if clashes else ():
+            for place in clashes:
+                cells[place] = SourceRefused(f"{self.shape.env.system} cannot tell these keys apart")
         if self.shape.first.part.many:
             for linked in self._wanted():
                 cells = self.bundle[linked.part.type]

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from sources.http import HttpConfig
-from sources.rest.spec import Model, RowSpec, Spelling, UnitSpec
+from sources.rest.spec import Model, RowSpec, UnitSpec
+from sources.spelling import Spelling
 
 SINGLE = frozenset({"changed_since", "due_from", "due_to", "window_from", "window_to", "search"})
 """Filters that carry one value and no choice."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from schema.base import Provenance
 from schema.errors import ConfigError
-from sources.rest.spec import Spelling
+from sources.spelling import Spelling
 
 log = logging.getLogger("crossdock.mapping")
 

@@ -14,7 +14,6 @@ from sources.rest.config import check_zone
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.paths import compile_path
 from sources.rest.spec import FieldSpec, ProvenanceSpec
-from sources.rest.spelling import inward, same
 from sources.rest.times import day_and_clock, day_reader, duration_reader, instant_reader
 from sources.rest.values import (
     Convert,
@@ -26,6 +25,7 @@ from sources.rest.values import (
     text,
     unit_reader,
 )
+from sources.spelling import inward, same
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 

@@ -10,8 +10,8 @@ from sources.base import Filter
 from sources.rest.config import FilterSpec, SearchSpec, check_zone
 from sources.rest.environment import Environment
 from sources.rest.keys import HOLE, fill
-from sources.rest.spelling import outward, same
 from sources.rest.times import instant_writer
+from sources.spelling import outward, same
 
 
 @dataclass(slots=True)

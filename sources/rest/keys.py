@@ -13,8 +13,7 @@ from sources.rest.config import CallSpec, KeysSpec, ReadSpec
 from sources.rest.environment import Environment
 from sources.rest.parts import Asked, Linked
 from sources.rest.paths import split_path
-from sources.rest.spec import Spelling
-from sources.rest.spelling import inward, outward
+from sources.spelling import Spelling, inward, loses, outward
 
 HOLE = re.compile(r"\{(\w*)\}")
 
@@ -44,7 +43,12 @@ class KeyParts:
         back = [inward(spelling) for spelling in self.spellings]
         theirs = [tuple(write(part) for write, part in zip(out, key, strict=False)) for key in ours]
         expected = [tuple(read(part) for read, part in zip(back, key, strict=False)) for key in theirs]
-        return Asked(ours, theirs, expected)
+        cut = {
+            place
+            for place, key in enumerate(ours)
+            if any(loses(how, part) for how, part in zip(self.spellings, key, strict=False))
+        }
+        return Asked(ours, theirs, expected, cut, self.spellings)
 
     def words(self, key: tuple[str, ...]) -> dict[str, str]:
         """What templates may name: the parts of a key by name and by number."""

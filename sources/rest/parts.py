@@ -1,9 +1,8 @@
 """Parts of a read, and whose key each raw row belongs to."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from schema.base import KEYS, split_key
@@ -11,6 +10,7 @@ from schema.errors import MappingError
 from sources.base import Part
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.mapping import TYPES, Maker, required, sample
+from sources.spelling import Spelling, sound
 
 _PART = re.compile(r"(\w+)(\*?)(?: by (\w+))?")
 
@@ -71,39 +71,63 @@ def link(part: Part, makers: Mapping[type, Maker], env: Environment, place: str)
 
 @dataclass(slots=True)
 class Asked:
-    """The keys of a call in our spelling, in the system's, and as they come back from it."""
+    """The keys of a call in our spelling, in the system's, and as they come back from it.
+
+    ``cut`` are the places of those of which the system keeps less than they have.
+    """
 
     ours: list[tuple[str, ...]]
     theirs: list[tuple[str, ...]]
     expected: list[tuple[str, ...]]
+    cut: set[int] = field(default_factory=set)
+    spellings: tuple[Spelling, ...] = ()
     _index: dict[tuple[int, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
 
-    def find(self, positions: tuple[int, ...], values: tuple[str, ...], within: Iterable[int]) -> list[int]:
+    def find(self, positions: tuple[int, ...], values: tuple[str, ...]) -> list[int]:
         """Places of the asked keys that have these values at these positions."""
         index = self._index.get(positions)
         if index is None:
             index = self._index[positions] = {}
             whole = positions == (0,) and self.expected and len(self.expected[0]) > 1
-            for place in within:
-                key = self.expected[place]
+            for place, key in enumerate(self.expected):
                 known = key if whole else tuple(key[i] for i in positions)
                 index.setdefault(known, []).append(place)
+                if place in self.cut and not whole:
+                    # A row may well say all of a key that is only cut when it is sent.
+                    told = tuple(self.ours[place][i] for i in positions)
+                    if told != known:
+                        index.setdefault(told, []).append(place)
         return index.get(values, [])
 
-    def clashes(self) -> set[int]:
-        """Places of keys that the system cannot tell apart, because it cuts them."""
+    def told(self, place: int, positions: tuple[int, ...], values: tuple[str, ...]) -> bool:
+        """Whether these values say all of a cut key, so that there is no doubt."""
+        key = self.ours[place]
+        return len(positions) == len(key) and values == tuple(key[i] for i in positions)
+
+    def sound(self, values: tuple[str, ...]) -> bool:
+        """Whether a whole key of a row has the check digits it must have."""
+        return all(sound(how, value) for how, value in zip(self.spellings, values, strict=False))
+
+    def clashes(self) -> list[list[int]]:
+        """Groups of places whose keys the system cannot tell apart, because it cuts them."""
         seen: dict[tuple[str, ...], list[int]] = {}
-        for place, key in enumerate(self.theirs):
+        for place, key in enumerate(self.theirs if self.cut else ()):
             seen.setdefault(key, []).append(place)
-        return set(chain.from_iterable(places for places in seen.values() if len(places) > 1))
+        return [places for places in seen.values() if len(places) > 1]
 
 
-def fills(linked: Linked, asked: Sequence[str], expected: Sequence[str]) -> dict[str, str]:
-    """Attributes of a row's key that the row does not say, or says cut, as they were asked."""
-    if len(asked) != len(linked.attributes):
+def fills(linked: Linked, asked: Asked, place: int) -> dict[str, str]:
+    """Attributes of a row's key that the row does not say, or says cut.
+
+    A cut one is as it was asked. Else it is as the row would say it: a key that somebody asked by in another spelling
+    of ours must not become a second name of the same thing.
+    """
+    cut = place in asked.cut
+    key = asked.ours[place] if cut else asked.expected[place]
+    if len(key) != len(linked.attributes):
         return {}
     return {
         name: ours
-        for i, (name, ours) in enumerate(zip(linked.attributes, asked, strict=True))
-        if i not in linked.positions or ours != expected[i]
+        for i, (name, ours) in enumerate(zip(linked.attributes, key, strict=True))
+        if i not in linked.positions or cut
     }

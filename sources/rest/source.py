@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from schema.base import KEYS
 from schema.errors import (
     SourceError,
     SourceForbidden,
@@ -18,6 +19,7 @@ from schema.errors import (
 )
 from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source, SystemConfig
 from sources.http import Pairs, Transport
+from sources.references import KINDS, referred
 from sources.rest.assemble import Cells, Shape, Trouble, assemble_page
 from sources.rest.client import Payload, RestClient
 from sources.rest.config import ReadSpec, RestConfig, SearchSpec
@@ -29,6 +31,7 @@ from sources.rest.paging import Pager, Turn, below, turn
 from sources.rest.parts import link, parse_part
 from sources.rest.paths import compile_rows
 from sources.rest.spec import UnitSpec
+from sources.spelling import KeySpelling, Spelling
 
 _WHOLE = (SourceUnavailable, SourceTimeout, SourceThrottled, SourceForbidden)
 
@@ -37,6 +40,7 @@ class Rest(Source):
     """A system whose table says everything. Raises ConfigError where the table cannot be followed."""
 
     Config: ClassVar[type[SystemConfig]] = RestConfig
+    spells: ClassVar[bool] = True
 
     def __init__(self, config: RestConfig, transport: Transport | None = None) -> None:
         super().__init__(config)
@@ -83,6 +87,14 @@ class Rest(Source):
             Search(s.name, s.parts, s.fetch, frozenset(s.spec.filters), s.spec.max_page, s.spec.read)
             for s in self._searches.values()
         ]
+
+    def spelling(self, kind: str) -> KeySpelling | None:
+        """As ``keys`` says, else as the reads that are asked by keys of this kind send them."""
+        found = [r.keys.spellings for r in self._reads.values() if r.kind is KINDS.get(kind)]
+        size = len(KEYS[KINDS[kind]]["id"])
+        plain = (Spelling(),) * size
+        fitting = [KeySpelling(parts) for parts in found if len(parts) == size and parts != plain]
+        return super().spelling(kind) or next(iter(fitting), None)
 
     def row(self, name: str, place: str) -> tuple[Mapping[type, Maker], Getter]:
         """The compiled row of this name."""
@@ -184,6 +196,7 @@ class _Reading(_Calling):
         first = self.shape.first
         specs = source.config.rows[spec.row].types()[first.part.type.__name__].attributes()
         self.keys = key_parts(spec, first, specs, source.env, place)
+        self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
@@ -196,7 +209,7 @@ class _Reading(_Calling):
     async def fetch(self, batch: Batch) -> Bundle:
         """The bundle of a batch; raises SourceError where the whole call failed."""
         asked = self.keys.ask(batch.keys)
-        cells = Cells(self.shape, asked, batch.wants)
+        cells = Cells(self.shape, asked, batch.wants, self.kind, self.source.report)
         todo = calls(self.spec, self.keys, asked, batch.wants)
         limit = asyncio.Semaphore(self.spec.parallel)
         answers = await _together([partial(self._answer, call, batch, limit) for call in todo])
@@ -209,10 +222,6 @@ class _Reading(_Calling):
             else:
                 rows, fetched_at = answer
                 cells.add(rows, fetched_at, call.places[0] if self.echo else None)
-        if self.spec.keys is not None:
-            clashes = asked.clashes()
-            if clashes:
-                cells.fail(clashes, SourceRefused(f"{self.source.code} cannot tell these keys apart"))
         return cells.finish()
 
     async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:

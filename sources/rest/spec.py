@@ -7,34 +7,15 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sources.spelling import Spelling
+
 Condition: TypeAlias = str | int | bool | tuple[str | int | bool, ...]
-Case: TypeAlias = Literal["keep", "upper", "lower"]
 
 
 class Model(BaseModel):
     """A table of the mapping language: unknown words are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Spelling(Model):
-    """How the system spells one kind of key, and so how its spelling becomes ours and ours becomes its."""
-
-    trim: bool = Field(default=True, description="Drop blanks around what comes in.")
-    prefix: str = Field(
-        default="", description="Text the system puts in front; dropped coming in, added going out."
-    )
-    pad: int = Field(
-        default=0, ge=0, description="Numbers are zero-padded to this length; dropped coming in."
-    )
-    width: int = Field(
-        default=0, ge=0, description="Our numbers are zero-padded to this length; not the system's."
-    )
-    strip_zeros: bool = Field(default=False, description="Drop leading zeros of numbers coming in.")
-    case: Case = Field(default="keep", description="Our case of it.")
-    send_case: Case = Field(default="keep", description="The system's case of it.")
-    cut: int = Field(default=0, ge=0, description="The system keeps only this many characters.")
-    codes: dict[str, str] = Field(default={}, description="The system's value = ours, for short lists.")
 
 
 class UnitSpec(Model):

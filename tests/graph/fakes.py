@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
@@ -53,8 +54,10 @@ class Fake(Source):
         specs: Sequence[Spec],
         rows: Sequence[Any],
         plants: Sequence[str] = (),
+        keys: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        super().__init__(SystemConfig(code=code, adapter="rest", kind=kind, plants=tuple(plants), retries=0))
+        table = {"code": code, "adapter": "rest", "kind": kind, "plants": tuple(plants), "keys": dict(keys)}
+        super().__init__(SystemConfig.model_validate({**table, "retries": 0}))
         self.specs, self.rows = list(specs), list(rows)
         self.fault: SourceError | None = None
         self.cell_faults: dict[str, SourceError] = {}

@@ -126,7 +126,8 @@ def _erp() -> Fake:
         Spec("movements", (Part(InventoryMovement, "item", True),), True),
         Spec("deliveries", (Part(ShipmentPosting, "shipment"),)),
     ]
-    return Fake("ERP", SystemKind.ERP, specs, rows, [PLANT])
+    keys = {"ProductionOrder": {"number": {"strip_zeros": True}}}
+    return Fake("ERP", SystemKind.ERP, specs, rows, [PLANT], keys)
 
 
 def _mes() -> Fake:
