@@ -4,7 +4,8 @@ Under ``cd:<namespace>:`` stand entries (``e:<shelf>:<key>``), marks (``i:<tag>`
 if it was read later), claims (``c:<shelf>:<key>``), a ``floor`` (a mark on everything) and the stream of invalidations
 with its count and epoch. An entry counts if it was read after all its marks and the floor: so an answer that was on
 its way when its subject was invalidated does not count either, whenever it lands. Without a floor nothing counts:
-a Redis that was emptied has lost its marks too.
+a Redis that was emptied has lost its marks too. One that was started again may have lost the last of them, whatever it
+writes to its disk, so L2 is cold after every start of Redis.
 
 All instants in Redis are in Redis' own time, rounded to the safe side by what the measurement may be wrong.
 
@@ -22,6 +23,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 from redis.exceptions import RedisError
 
 from gateway.cache.codec import UNWRITABLE, Codec, codec
@@ -43,6 +45,15 @@ _shelf_of = itemgetter(0)
 
 def _nobody(invalidation: Invalidation) -> None:
     """Nobody listens."""
+
+
+def _sayable(invalidation: Invalidation) -> Invalidation:
+    """What can be sent: where a name in it is no text, everything is meant."""
+    try:
+        msgspec.msgpack.encode((invalidation.tags, invalidation.written))
+    except UNWRITABLE:
+        return Invalidation((), invalidation.at)
+    return invalidation
 
 
 class RedisStore:
@@ -125,6 +136,7 @@ class RedisStore:
     async def invalidate(self, invalidation: Invalidation) -> None:
         """Tell ourselves at once and all others through Redis; if it is away, as soon as it is back."""
         self._heard(invalidation)
+        invalidation = _sayable(invalidation)
         if self._link.up:
             try:
                 if await self._link.run(INVALIDATE, *self._marking(invalidation)):

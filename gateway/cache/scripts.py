@@ -21,20 +21,22 @@ ARRIVE = Script(
     "arrive",
     """
 -- KEYS floor epoch count stream; ARGV a name for a new epoch
--- Where anything is missing, Redis was emptied, or is new: marks may be lost with it, so nothing older than now counts.
+-- Where anything is missing or this is another life of Redis, marks may be lost, so nothing older than now counts.
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%06d', time[2])
-if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) < 3 then
+local run = '/' .. (string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '')
+local epoch = redis.call('GET', KEYS[2])
+if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) < 3 or string.sub(epoch, -#run) ~= run then
+  epoch = ARGV[1] .. run
   redis.call('SET', KEYS[1], now)
-  redis.call('SET', KEYS[2], ARGV[1])
+  redis.call('SET', KEYS[2], epoch)
   redis.call('SET', KEYS[3], 0)
 end
 local last = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-return {now, redis.call('GET', KEYS[2]) .. '/' .. (run or ''), redis.call('GET', KEYS[3]), last and last[1] or '0-0'}
+return {now, epoch, redis.call('GET', KEYS[3]), last and last[1] or '0-0'}
 """,
 )
-"""Gives Redis' time, which life of which epoch this is, how many were told so far, and the last id of the stream."""
+"""Gives Redis' time, the present epoch, how many were told in it, and the last id of the stream."""
 
 PUT = Script(
     "put",

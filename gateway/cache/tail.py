@@ -1,8 +1,9 @@
 """The one who listens: invalidations of other gateways as they come, and the proof that none was missed.
 
-Every message in the stream has a number; they are counted in Redis beside an epoch, a random name that is lost and
-made anew when Redis is emptied, and the id of Redis' life (``run_id``), which changes with a restart. Same epoch, same
-life and no gap in the numbers: nothing was missed. Otherwise one cannot know, and everything read up to now is told.
+Every message in the stream has a number. They are counted in Redis within an epoch: a random name and the id of this
+life of Redis (``run_id``), made anew when Redis was emptied or started again, for whatever it writes to its disk, its
+last words may be lost. Same epoch and no gap in the numbers: nothing was missed. Otherwise one cannot know, and
+everything read up to now is told.
 """
 
 import asyncio
@@ -72,11 +73,15 @@ class Message(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far one has heard: which life of Redis, how many messages, and the id of the last one."""
+    """How far one has heard: in which epoch, how many messages, and the id of the last one."""
 
-    life: str
+    epoch: str
     count: int
     last: str
+
+
+NOWHERE = Position("", 0, "0-0")
+"""Whatever epoch comes next is another one."""
 
 
 class Tail:
@@ -108,7 +113,7 @@ class Tail:
         except (RedisError, OSError) as error:
             self._link.failed(error)
             # What happens until Redis is reached goes unheard.
-            self._position = Position("", 0, "0-0")
+            self._position = NOWHERE
 
     async def follow(self) -> None:
         """Listen for ever."""
@@ -130,19 +135,19 @@ class Tail:
         """Where the stream stands now. Makes what is missing in a Redis that is new or was emptied."""
         loop, clock = asyncio.get_running_loop(), self._link.clock
         began, before = loop.time(), clock()
-        now, life, count, last = await self._link.run_aside(ARRIVE, self._keys.state, uuid4().hex)
+        now, epoch, count, last = await self._link.run_aside(ARRIVE, self._keys.state, uuid4().hex)
         self._link.measured(int(now), before, loop.time() - began)
-        return Position(life.decode(), int(count), last.decode())
+        return Position(epoch.decode(), int(count), last.decode())
 
     async def _greet(self) -> Position:
-        """Arrive, notice a change of life, and open the link."""
+        """Arrive, notice a new epoch, and open the link."""
         position = await self.arrive()
         if not self._link.up:
             for _ in range(LOOKS):
                 position = await self.arrive()
         if self._position is None:
             self._position = position
-        elif position.life != self._position.life:
+        elif position.epoch != self._position.epoch:
             self._position = position
             self._everything()
         if not self._link.up:
@@ -182,7 +187,7 @@ class Tail:
         if here is None:
             raise AssertionError("nobody listens before having arrived")
         count, epoch = int(fields[b"n"]), fields[b"e"].decode()
-        whole = count == here.count + 1 and here.life.startswith(f"{epoch}/")
+        whole = count == here.count + 1 and here.epoch == epoch
         self._position = replace(here, count=count, last=id)
         if not whole:
             self._everything()

@@ -267,6 +267,20 @@ async def test_a_restarted_redis_lets_go_of_everything(server: RedisServer) -> N
         assert [each.tags for each in heard] == [()]
 
 
+async def test_what_a_redis_kept_on_its_disk_does_not_count() -> None:
+    """The last marks before a crash may not have reached the disk, so entries that did are not given."""
+    with RedisServer("--appendonly", "yes", "--appendfsync", "always") as server:
+        async with opened(server.port) as store:
+            await store.put([(PLACES[0], Entry(ROW, time.time()), 60)])
+            assert await store.get(PLACES[:1]) != [None]
+            await asyncio.to_thread(server.restart)
+            await until(lambda: not store.up)
+            await until(lambda: store.up)
+            async with Redis.from_url(server.url) as client:
+                assert [key async for key in client.scan_iter("cd:crossdock:e:*")]
+            assert await store.get(PLACES[:1]) == [None]
+
+
 async def test_a_stream_that_was_cut_short_lets_go_of_everything(server: RedisServer, proxy: Proxy) -> None:
     """Where messages were dropped before we heard them, everything read so far is let go, once."""
     for cut in (1, 0):
@@ -322,7 +336,33 @@ async def test_names_that_are_no_text_are_just_not_kept(server: RedisServer) -> 
         assert await store.get([(SHELF, odd), *PLACES[:2]]) == [None] * 3
         assert await store.get(PLACES[:2]) == [None] * 2
         assert await store.claim([(SHELF, odd)], 1) == [None]
+        await store.put([(PLACES[2], Entry(ROW, time.time()), 60)])
+        await store.invalidate(Invalidation((odd,), time.time() + 0.01))
+        assert await store.get(PLACES[2:3]) == [None]
         assert store.up
+
+
+async def test_a_listener_that_fails_is_told_everything_anew(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake in who listens is logged and does not end the listening; what it may have lost is said again."""
+    heard: list[Invalidation] = []
+
+    def listen(invalidation: Invalidation) -> None:
+        heard.append(invalidation)
+        if len(heard) == 1:
+            raise ZeroDivisionError
+
+    store = RedisStore(server.url, heard=listen, pause=PAUSE)
+    await store.open()
+    async with opened(server.port) as other:
+        await other.invalidate(Invalidation(("item:A",), time.time()))
+        await until(lambda: len(heard) == 2)
+        await other.invalidate(Invalidation(("item:B",), time.time()))
+        await until(lambda: len(heard) == 3)
+    await store.close()
+    assert [each.tags for each in heard] == [("item:A",), (), ("item:B",)]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 async def test_a_cancelled_request_harms_nobody(server: RedisServer) -> None:
