@@ -94,6 +94,11 @@ class Settings(Table):
         le=300_000,
         description="How long answers under way may take after a stop signal.",
     )
+    redis_url: str | None = Field(
+        default=None,
+        pattern=r"^(redis|rediss|unix)://",
+        description="Redis that the workers share, such as redis://localhost:6379/0; none: each process by itself.",
+    )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     plants: dict[str, PlantSettings] = Field(default={}, description="The plants, by code.")
     systems: dict[str, SerializeAsAny[SystemConfig]] = Field(default={}, description="The systems, by code.")

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from schema.base import SourceOutcome, SystemKind
+from sources.policy import Budget, LaneShares, Rate
 
 Cell: TypeAlias = Any
 """A row, None (the system does not know the key), a list of rows (many), or a SourceError for this key.
@@ -206,6 +207,16 @@ class SystemConfig(BaseModel):
     plants: tuple[str, ...] = Field(default=(), description="Plants it serves; none named means all.")
     timeout_ms: int = Field(default=2000, ge=10, description="Longest wait for one call, retries included.")
     concurrency: int = Field(default=16, ge=1, description="Most calls at once.")
+    lanes: LaneShares = Field(
+        default=LaneShares(), description="Shares of the less urgent callers: app, analytics, background."
+    )
+    rate: Rate | None = Field(
+        default=None, description="Most requests in a time: every try, page and request a key counts."
+    )
+    budgets: tuple[Budget, ...] = Field(
+        default=(),
+        description="Windows of time in which it takes only so many requests, such as the month-end close.",
+    )
     retries: int = Field(
         default=2, ge=0, le=10, description="Further tries of a read that failed for a moment."
     )
@@ -268,6 +279,10 @@ class Source(ABC):
     @abstractmethod
     async def ping(self) -> None:
         """Ask the system something cheap; raise SourceError when it does not answer as it should."""
+
+    def clock_skew_ms(self) -> int | None:
+        """How far the system's clock is ahead of ours, in milliseconds; None where nothing tells."""
+        return None
 
     def reads(self) -> Sequence[Read]:
         """The batched reads it offers."""

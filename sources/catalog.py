@@ -5,7 +5,7 @@ kind that serves the key's plant is asked; the next one only where the first fai
 ``MERGED`` has no single owner: every system has its own view of it, all are asked and the rows stand side by side.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -59,8 +59,10 @@ from sources.base import (
     Read,
     Search,
     Source,
+    SystemConfig,
 )
 from sources.guard import Guard
+from sources.rate import Quota
 
 _ERP, _MES, _WMS, _QMS, _TMS = SystemKind.ERP, SystemKind.MES, SystemKind.WMS, SystemKind.QMS, SystemKind.TMS
 _ANY = tuple(SystemKind)
@@ -133,10 +135,19 @@ class Catalog:
         plants: Iterable[Plant],
         ownership: Mapping[str, Sequence[str]] | None = None,
         layers: Sequence[Layer] = (),
+        quota: Callable[[SystemConfig], Quota | None] = lambda _: None,
     ) -> None:
-        """``layers`` stand around the guard of every read and list, the innermost first."""
+        """``layers`` stand around the guard of every read and list, the innermost first.
+
+        ``quota`` gives the quota that a system shares with other processes, None where it keeps to its own.
+        """
         self.layers = tuple(layers)
-        self.systems = {source.code: System(source, Guard(source.config)) for source in sources}
+        self.systems = {
+            source.code: System(
+                source, Guard(source.config, quota=quota(source.config), skew=source.clock_skew_ms)
+            )
+            for source in sources
+        }
         self.plants = {plant.code: plant for plant in plants}
         self.ownership = dict(ownership or {})
         self._check()

@@ -59,6 +59,10 @@ class Rest(Source):
         """Give back connections."""
         await self.client.http.close()
 
+    def clock_skew_ms(self) -> int | None:
+        """What the dates of its answers tell."""
+        return self.client.http.clock_skew_ms()
+
     async def ping(self) -> None:
         """Ask what ``ping`` names, else one row of the first list, else for a key that cannot be."""
         deadline = monotonic() + self.config.timeout_ms / 1000

@@ -34,6 +34,10 @@ class Reading(Source):
         """Give back the connections."""
         await self.client.close()
 
+    def clock_skew_ms(self) -> int | None:
+        """What the dates of its answers tell."""
+        return self.client.clock_skew_ms()
+
     async def ping(self) -> None:
         """Read one company."""
         deadline = time.monotonic() + self.config.timeout_ms / 1000
