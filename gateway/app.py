@@ -18,12 +18,14 @@ from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
 from gateway.limits import DocumentLimits
 from gateway.operations import Operations
+from gateway.quota import Quotas
 from gateway.telemetry import RequestLog
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant
-from sources.base import Source
+from sources.base import Source, SystemConfig
 from sources.catalog import Catalog
+from sources.rate import Quota
 
 FIRST_QUERY = """\
 # Where is this order, really? One question, one answer from the systems that know.
@@ -73,13 +75,15 @@ class Readiness:
         return {"ready": self.opened, "systems": circuits}
 
 
-def make_catalog(settings: Settings) -> Catalog:
-    """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
+def make_catalog(
+    settings: Settings, quota: Callable[[SystemConfig], Quota | None] = lambda _: None
+) -> Catalog:
+    """The catalog of the systems in the settings, with the quotas they share; nothing is contacted yet. Raises ConfigError."""
     plants = [
         Plant(code=code, name=plant.name, time_zone=plant.time_zone, gln=plant.gln)
         for code, plant in settings.plants.items()
     ]
-    return Catalog(make_sources(settings), plants, settings.ownership)
+    return Catalog(make_sources(settings), plants, settings.ownership, quota=quota)
 
 
 def make_sources(settings: Settings) -> Sequence[Source]:
@@ -92,7 +96,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
 
     Raises ConfigError where the settings contradict each other.
     """
-    catalog = make_catalog(settings)
+    quotas = Quotas(settings.redis_url)
+    catalog = make_catalog(settings, quotas)
     readiness = Readiness(catalog)
 
     def make_context(_: Request) -> Context:
@@ -115,7 +120,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         *health_routes(readiness),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [readiness.opening]
+    lifespan = [quotas.opening, readiness.opening]
     return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
 
 
