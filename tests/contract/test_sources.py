@@ -27,6 +27,7 @@ from sources.http import HttpConfig
 from tests.contract import faults as trouble
 from tests.contract.case import Case
 from tests.contract.conftest import CASES, Rig, made
+from tests.contract.faults import Faults
 from tests.proxy import Mode, Proxy
 
 SOON = 5.0
@@ -336,6 +337,20 @@ async def test_down_and_up_again(rig: Rig) -> None:
     rig.proxy.up()
     await rig.guard.read(rig.read, asked(rig, rig.case.keys))
     assert rig.guard.health().healthy
+
+
+async def test_the_deadline_of_a_request_reaches_the_system(case: Case, faults: Faults, proxy: Proxy) -> None:
+    """Where the client is ours and a header is named, the system learns how many milliseconds are left of it."""
+    ours = issubclass(case.source.Config, HttpConfig)
+    source = made(case, proxy.url, case.secret, **({"deadline_header": "X-Left-Ms"} if ours else {}))
+    await source.open()
+    rig = Rig(case, source, Guard(source.config), faults, proxy)
+    try:
+        await rig.guard.read(rig.read, asked(rig, case.keys, 3.0))
+        left = int(faults.headers.get(b"x-left-ms", 0))
+        assert 2000 < left <= 3000 if ours else left == 0
+    finally:
+        await source.close()
 
 
 async def test_its_clock_is_compared_with_ours(rig: Rig) -> None:
