@@ -46,9 +46,9 @@ class Gate:
         quota: Quota | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.most = {lane: max(1, int(size * share)) for lane, share in zip(Lane, shares, strict=True)}
-        """Slots that a lane and all less urgent ones may hold together."""
-        self._held = dict.fromkeys(Lane, 0)
+        self.most = tuple(max(1, int(size * share)) for share in shares)
+        """Slots that a lane, the most urgent first, and all less urgent ones may hold together."""
+        self._held = [0] * len(Lane)
         places = [Place(lane, slot) for lane in Lane for slot in (False, True)]
         self._queues: dict[Place, OrderedDict[Ticket, float]] = {place: OrderedDict() for place in places}
         """Who waits, in the order of arrival, and until when."""
@@ -105,12 +105,11 @@ class Gate:
         return max(0.0, self._short_until[lane] - self._clock())
 
     def _free(self, lane: Lane) -> bool:
-        return all(self._held[of] < self.most[of] for of in Lane if of <= lane)
+        return all(self._held[of] < self.most[of] for of in range(lane + 1))
 
     def _hold(self, lane: Lane, slots: int) -> None:
-        for of in Lane:
-            if of <= lane:
-                self._held[of] += slots
+        for of in range(lane + 1):
+            self._held[of] += slots
 
     def _next(self) -> tuple[Place, Ticket] | None:
         """Who may go next, were there a turn."""
