@@ -4,8 +4,8 @@ A call waits for a free slot and a turn, for its answer and between its tries, n
 of the promised shape or a ``SourceError``, whatever the adapter did.
 
 - The breaker counts attempts that found no connection, a server error or no answer. A refusal (4xx) or a payload that
-  cannot be mapped is an answer. A timeout counts only where the attempt had at least half of the system's own
-  ``timeout_ms``: a client in a hurry must not cut off the system for everyone.
+  cannot be mapped is an answer. A timeout counts only where one request had at least half of the system's own
+  ``timeout_ms``: a client in a hurry must not cut off the system for everyone, nor one that asks for too much at once.
 - A slot is held while an attempt runs, not while it waits for the next. Who gets it is the gate's (``sources.lanes``).
 - Every attempt takes a turn of the rate and counts towards the budgets, and so does every further request that an
   adapter sends for it (``sources.passage``).
@@ -173,9 +173,10 @@ class Guard:
             self._fail_fast(lane)
             self._circuit, permit = breaker.admit(self._circuit, self._clock())
             self._budgets.spend(lane)
-            passed = PASSAGE.set(Passage(lane, partial(self._further, name, lane, limit)))
+            passage = Passage(lane, partial(self._further, name, lane, limit))
+            passed = PASSAGE.set(passage)
             try:
-                return await self._observed(name, limit, permit, fetch)
+                return await self._observed(name, limit, permit, passage, fetch)
             finally:
                 PASSAGE.reset(passed)
         finally:
@@ -206,22 +207,29 @@ class Guard:
             raise self._unexpected(name, error) from error
 
     async def _observed(
-        self, name: str, limit: float, permit: Permit, fetch: Callable[[float], Awaitable[T]]
+        self,
+        name: str,
+        limit: float,
+        permit: Permit,
+        passage: Passage,
+        fetch: Callable[[float], Awaitable[T]],
     ) -> T:
         """Run one attempt and learn from how it ends."""
         began = self._clock()
+
         try:
             if began >= limit:
                 raise self._late(name, limit - began)
             result = await self._bounded(name, limit, fetch)
         except SourceError as error:
-            self._learn(name, error, permit, began, limit)
+            had = passage.longest if passage.requests else limit - began
+            self._learn(name, error, permit, began, had)
             raise
         except BaseException:
             self._circuit = breaker.abandoned(self._circuit, permit, self._clock())
             raise
         self._answered(permit)
-        self._record.took(name, self._clock() - began)
+        self._record.took(name, passage.longest if passage.requests else self._clock() - began)
         self._record.good(name, sound=self._circuit.state is CircuitState.CLOSED)
         return result
 
@@ -248,10 +256,10 @@ class Guard:
         except Exception as error:
             raise self._unexpected(name, error) from error
 
-    def _learn(self, name: str, error: SourceError, permit: Permit, began: float, limit: float) -> None:
+    def _learn(self, name: str, error: SourceError, permit: Permit, began: float, had: float) -> None:
         """What a failed attempt tells about the system."""
         now = self._clock()
-        hurried = isinstance(error, SourceTimeout) and limit - began < self._timeout / 2
+        hurried = isinstance(error, SourceTimeout) and had < self._timeout / 2
         if hurried or isinstance(error, _NOT_SENT):
             self._circuit = breaker.abandoned(self._circuit, permit, now)
         elif isinstance(error, SourceUnavailable | SourceTimeout):

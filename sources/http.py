@@ -261,10 +261,13 @@ class Http:
         if passage is not None:
             await passage.request()
         await self._gate.enter(lane)
+        began = time.monotonic()
         try:
             yield
         finally:
             self._gate.leave(lane)
+            if passage is not None:
+                passage.longest = max(passage.longest, time.monotonic() - began)
 
     def _left(self, deadline: float) -> dict[str, str]:
         """The header that says how long the answer is waited for, where the system wants it."""

@@ -13,11 +13,16 @@ from sources.base import Lane
 
 @dataclass(slots=True)
 class Passage:
-    """One attempt that was let in. ``further`` waits until one more request may go, or raises SourceError."""
+    """One attempt that was let in. ``further`` waits until one more request may go, or raises SourceError.
+
+    ``longest`` is the time in seconds of the longest of its requests, answered or given up: what the system took,
+    without what we waited for turns and connections, and whatever the number of requests.
+    """
 
     lane: Lane
     further: Callable[[], Awaitable[None]]
     requests: int = 0
+    longest: float = 0.0
 
     async def request(self) -> None:
         """One request is about to be sent."""

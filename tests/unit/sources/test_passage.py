@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from schema.errors import SourceThrottled
+from schema.base import CircuitState
+from schema.errors import SourceThrottled, SourceTimeout
 from sources.base import Batch, Bundle, Lane
 from sources.guard import Guard
 from sources.http import Http, HttpConfig
@@ -103,6 +104,17 @@ async def test_connections_are_given_by_lanes_too() -> None:
     assert time.monotonic() - began < 0.05
     assert system.served - done < 20
     await asyncio.gather(*crawl)
+    await system.http.close()
+
+
+async def test_who_asks_for_too_much_at_once_does_not_cut_off_the_system() -> None:
+    """A call that runs out of time while each request is answered quickly is our trouble, not the system's."""
+    system = System(200, max_connections=2, timeout_ms=200, breaker_failures=1, retries=0)
+    await system.http.open()
+    guard = Guard(system.config)
+    assert isinstance(await outcome(guard, system.fetch, soon()), SourceTimeout)
+    assert guard.health().circuit is CircuitState.CLOSED
+    await guard.read(a_read(system.once), soon())
     await system.http.close()
 
 
