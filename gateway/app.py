@@ -28,12 +28,15 @@ from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
 from gateway.limits import DocumentLimits
 from gateway.operations import Operations
+from gateway.quota import Quotas
 from gateway.telemetry import RequestLog
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant
 from sources.base import Layer, Source
 from sources.catalog import Catalog
+from sources.rate import Quota
+from sources.settings import SystemConfig
 
 FIRST_QUERY = """\
 # Where is this order, really? One question, one answer from the systems that know.
@@ -83,15 +86,21 @@ class Readiness:
         return {"ready": self.opened, "systems": circuits}
 
 
+def redis_address(settings: Settings) -> str | None:
+    """Where the Redis is that all workers share, with its password. Raises ConfigError where that cannot be had."""
+    url, secret = settings.redis_url, settings.redis_password
+    return url if url is None or secret is None else with_password(url, secret.resolve())
+
+
 def make_cache(settings: Settings) -> Caching:
     """The cache that the settings ask for; nothing is contacted yet. Raises ConfigError."""
     kept = settings.cache
     memory = Memory(kept.max_entries, kept.max_bytes)
     store = None
-    if settings.redis_url is not None:
-        secret = settings.redis_password
+    url = redis_address(settings)
+    if url is not None:
         store = RedisStore(
-            settings.redis_url if secret is None else with_password(settings.redis_url, secret.resolve()),
+            url,
             namespace=settings.redis_namespace,
             heard=memory.marks.note,
             longest=longest_life([kept.types, *[system.cache for system in settings.systems.values()]]),
@@ -100,7 +109,10 @@ def make_cache(settings: Settings) -> Caching:
 
 
 def make_catalog(
-    settings: Settings, crosswalk: CrosswalkService | None = None, layers: Sequence[Layer] = ()
+    settings: Settings,
+    crosswalk: CrosswalkService | None = None,
+    layers: Sequence[Layer] = (),
+    quota: Callable[[SystemConfig], Quota | None] = lambda _: None,
 ) -> Catalog:
     """The catalog of the systems in the settings; nothing is contacted yet. Raises ConfigError."""
     plants = [
@@ -109,7 +121,7 @@ def make_catalog(
     ]
     sources = make_sources(settings)
     crosswalk = crosswalk or make_crosswalk(settings)
-    return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources), *layers], crosswalk)
+    return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources), *layers], crosswalk, quota)
 
 
 def make_crosswalk(settings: Settings) -> CrosswalkService:
@@ -131,7 +143,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
     caching = make_cache(settings)
     crosswalk = make_crosswalk(settings)
     crosswalk.listeners.append(caching.changed)
-    catalog = make_catalog(settings, crosswalk, [caching])
+    quotas = Quotas(redis_address(settings))
+    catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
 
     def make_context(_: Request) -> Context:
@@ -155,7 +168,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [caching.opening, crosswalk.running, readiness.opening]
+    lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
     return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
 
 

@@ -24,10 +24,11 @@ from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
-from sources.base import Source, SystemConfig
+from sources.base import Source
 from sources.catalog import MERGED, OWNERS
 from sources.credentials import Secret, is_loopback
 from sources.keeping import CacheRule
+from sources.settings import SystemConfig
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NO_FILE = TomlFile("(no configuration file)", {})

@@ -1,10 +1,11 @@
 """The reference pages, written from the code: ``python -m gateway.reference docs``. A test compares them."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,8 +18,9 @@ from gateway.environment import CODED, PREFIX
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
-from sources.base import SystemConfig
 from sources.keeping import CacheRule
+from sources.policy import Budget, LaneShares, Rate
+from sources.settings import SystemConfig
 
 REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
@@ -71,12 +73,36 @@ object; `po:*` is all of a kind, `sys:SAP_PRD` everything of a system.
 """.strip()
 """The words of the page about freshness; the numbers come from the code."""
 
+_Section: TypeAlias = tuple[str, str, str | None, dict[str, FieldInfo]]
+
+LANES = """\
+A call waits for a free slot behind those that are more urgent, in the order shop floor, app, analytics, background, and
+in the order of arrival among its own. What already runs cannot be called back: the shares keep room for what may come.
+A lane whose calls at once fit into what the shares below leave it is not slowed down by them."""
+RATE = """\
+A call without a turn waits for one, the most urgent first, until its deadline; where none can come in time it fails at
+once as RATE_LIMITED with the time to wait. With `redis_url` all workers share one rate; without, or while Redis is
+away, each process keeps to it by itself."""
+BUDGETS = """\
+When it is used up nothing is sent until the window closes: calls fail at once as RATE_LIMITED with the time until then.
+Each process counts for itself, from its start: with several workers, divide. Pings and requests for tokens are free. Where clocks change, a window lasts for as
+long as any reading of its times.
+
+```toml
+[[systems.SAP_PRD.budgets]]
+name = "month-end close"
+calls = 500
+time_zone = "Europe/Berlin"
+month_days = [-2, -1, 1]     # the last two days and the first
+start = "18:00"
+end = "06:00"                # of the next morning
+```"""
 MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
 
 
 def settings_page() -> str:
     """docs/settings.md: every setting with its default and its help."""
-    sections: list[tuple[str, str, str | None, dict[str, FieldInfo]]] = [
+    sections: list[_Section] = [
         (
             "The gateway",
             "",
@@ -116,6 +142,7 @@ def settings_page() -> str:
             f"{PREFIX}SYSTEMS__CODE__",
             {name: f for name, f in SystemConfig.model_fields.items() if name != "code"},
         ),
+        *_policy_sections(),
     ]
     lines = ["# Settings", MADE, *_paragraphs(inspect.getdoc(sys.modules[Settings.__module__]) or "")]
     for title, about, prefix, fields in sections:
@@ -123,6 +150,17 @@ def settings_page() -> str:
     for name in ("ownership", "aliases"):
         lines += [f"## [{name}]\n", f"{Settings.model_fields[name].description}\n"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _policy_sections() -> list[_Section]:
+    """The tables inside the table of a system."""
+    place = f"{PREFIX}SYSTEMS__CODE__"
+    lanes, rate, budgets = (_cell(inspect.getdoc(cls) or "") for cls in (LaneShares, Rate, Budget))
+    return [
+        ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
+        ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
+        ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+    ]
 
 
 def errors_page() -> str:
@@ -203,6 +241,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, BaseModel):
         return "its own"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

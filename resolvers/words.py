@@ -34,7 +34,8 @@ FIELDS: dict[str, str] = {
     "caused_by": "The event that led to this one.",
     "circuit": "Whether the gateway calls the system (CLOSED), probes it or leaves it alone (OPEN).",
     "claims": "What each of the two systems says.",
-    "clock_skew_ms": "How far the system's clock is ahead of the gateway's, in milliseconds.",
+    "clock_skew_ms": "How far the system's clock is ahead of the gateway's, in milliseconds, as exact as the dates of "
+    "its answers tell; 0 where there may be no difference, null where nothing tells.",
     "cloud_event_type": "Type of the event as CloudEvents name it.",
     "code": "The code by which it is known.",
     "codes": "The source's own status words, as they came.",
@@ -262,6 +263,8 @@ FIELDS: dict[str, str] = {
     "client_mutation_id": "What the client passed, given back.",
     "Checkpoint.system": "The kind of system whose evidence it is judged by.",
     "ExternalKey.system": "The system that knows the object by this key.",
+    "SourceSystem.lag_seconds": "How far the gateway's knowledge of the system is behind, in seconds: 0 while it answers "
+    "as it should, the time since its last good answer while it does not; null if it never gave one.",
     "UserError.system": "The kind of system that refused it.",
     "WritePayload.outcome": "What became of the write.",
     "ProductionOrderPayload.outcome": "What became of the write.",

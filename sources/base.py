@@ -15,12 +15,10 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-
-from schema.base import KEYS, SourceOutcome, SystemKind
+from schema.base import KEYS, SourceOutcome
 from schema.matching import Entry, Matched, Unmatched
-from sources.keeping import CacheRule
 from sources.references import KINDS
+from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
 
 Cell: TypeAlias = Any
@@ -196,54 +194,6 @@ class Search:
     read: str | None = None
 
 
-class SystemConfig(BaseModel):
-    """What every ``[systems.CODE]`` table may say; adapters add their own settings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: str = Field(description="Code of the system, the name of its table.")
-    adapter: str = Field(
-        description="Which adapter speaks to it: rest, tryton, or one from an installed package."
-    )
-    kind: SystemKind = Field(description="What the system is: ERP, MES, WMS, QMS, TMS, CMMS or SUPPLIER.")
-    vendor: str = Field(default="", description="Product and release, for people.")
-    plants: tuple[str, ...] = Field(default=(), description="Plants it serves; none named means all.")
-    timeout_ms: int = Field(default=2000, ge=10, description="Longest wait for one call, retries included.")
-    concurrency: int = Field(default=16, ge=1, description="Most calls at once.")
-    retries: int = Field(
-        default=2, ge=0, le=10, description="Further tries of a read that failed for a moment."
-    )
-    breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that open the circuit.")
-    breaker_seconds: float = Field(
-        default=5.0, gt=0, description="How long the circuit stays open before a probe."
-    )
-    shared_calls: bool = Field(
-        default=True,
-        description="Whether several requests may share one call; off where an answer is for one asker only.",
-    )
-    cache: dict[str, CacheRule] = Field(
-        default={},
-        description='How long its values may be kept: a rule for each type of the model, `"*"` for all others.',
-    )
-    keys: dict[str, dict[str, Spelling]] = Field(
-        default={},
-        description='How it spells keys: kind → part → spelling, such as `Lot = { number = { case = "upper" } }`. '
-        "Not needed where the adapter's own tables say it (rest: `spellings`).",
-    )
-
-    @field_validator("keys")
-    @classmethod
-    def _known_parts(cls, keys: dict[str, dict[str, Spelling]]) -> dict[str, dict[str, Spelling]]:
-        for kind, parts in keys.items():
-            if kind not in KINDS:
-                raise ValueError(f"{kind!r} is no kind of key; there are {', '.join(sorted(KINDS))}")
-            known = KEYS[KINDS[kind]]["id"]
-            for part in parts:
-                if part not in known:
-                    raise ValueError(f"{part!r} is no part of the key of {kind}; it has {', '.join(known)}")
-        return keys
-
-
 Fetcher = TypeVar("Fetcher", bound=Callable[..., Awaitable[Any]])
 
 
@@ -318,6 +268,10 @@ class Source(ABC):
     @abstractmethod
     async def ping(self) -> None:
         """Ask the system something cheap; raise SourceError when it does not answer as it should."""
+
+    def clock_skew_ms(self) -> int | None:
+        """How far the system's clock is ahead of ours, in milliseconds; None where nothing tells."""
+        return None
 
     def reads(self) -> Sequence[Read]:
         """The batched reads it offers."""

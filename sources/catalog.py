@@ -5,7 +5,7 @@ kind that serves the key's plant is asked; the next one only where the first fai
 ``MERGED`` has no single owner: every system has its own view of it, all are asked and the rows stand side by side.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -64,6 +64,8 @@ from sources.base import (
 )
 from sources.guard import Guard
 from sources.matching import NO_CROSSWALK, matched, named
+from sources.rate import Quota
+from sources.settings import SystemConfig
 
 _ERP, _MES, _WMS, _QMS, _TMS = SystemKind.ERP, SystemKind.MES, SystemKind.WMS, SystemKind.QMS, SystemKind.TMS
 _ANY = tuple(SystemKind)
@@ -137,13 +139,22 @@ class Catalog:
         ownership: Mapping[str, Sequence[str]] | None = None,
         layers: Sequence[Layer] = (),
         crosswalk: Crosswalk = NO_CROSSWALK,
+        quota: Callable[[SystemConfig], Quota | None] = lambda _: None,
     ) -> None:
-        """``layers`` stand around the guard of every read and list, the innermost first."""
+        """``layers`` stand around the guard of every read and list, the innermost first.
+
+        ``quota`` gives the quota that a system shares with other processes, None where it keeps to its own.
+        """
         self.crosswalk = crosswalk
         for source in sources:
             source.report = crosswalk.report
         self.layers = tuple(layers)
-        self.systems = {source.code: System(source, Guard(source.config)) for source in sources}
+        self.systems = {
+            source.code: System(
+                source, Guard(source.config, quota=quota(source.config), skew=source.clock_skew_ms)
+            )
+            for source in sources
+        }
         self.plants = {plant.code: plant for plant in plants}
         self.ownership = dict(ownership or {})
         self._check()

@@ -8,7 +8,8 @@ import asyncio
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,8 +29,12 @@ from schema.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from sources.base import SystemConfig
+from sources.base import Lane
 from sources.credentials import ApiKey, Auth, Basic, Bearer, NoAuth, OAuth2, is_loopback, secrets_of
+from sources.lanes import Gate
+from sources.passage import PASSAGE
+from sources.settings import SystemConfig
+from sources.skew import Skew, bounds, learned
 
 Transport: TypeAlias = httpx2.AsyncBaseTransport
 Pairs: TypeAlias = Sequence[tuple[str, str]]
@@ -76,7 +81,15 @@ class HttpConfig(SystemConfig):
     proxy: str | None = Field(
         default=None, description="HTTP proxy to go through; the environment is not read."
     )
-    max_connections: int = Field(default=32, ge=1, description="Most connections kept to the system.")
+    deadline_header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Header that tells the system in how many milliseconds nobody waits any more, such as "
+        "X-Request-Timeout-Ms; none is sent where it is not named.",
+    )
+    max_connections: int = Field(
+        default=32, ge=1, description="Most connections, and requests at once, to the system."
+    )
     max_body_bytes: int = Field(default=32_000_000, ge=1, description="Largest answer that is read.")
 
     @field_validator("base_url")
@@ -123,8 +136,18 @@ class _Token(msgspec.Struct):
 class Http:
     """A pooled client of one system. ``open`` resolves its secrets; ``send`` raises the error tree."""
 
-    def __init__(self, config: HttpConfig, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        config: HttpConfig,
+        transport: Transport | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """``transport`` and ``wall``, the time of day in seconds, are seams for tests."""
         self.config = config
+        self.skew: Skew | None = None
+        """How far the system's clock is ahead, as far as its answers told."""
+        self._wall = wall
+        self._gate = Gate(config.max_connections, config.lanes.in_order())
         self.code = config.code
         self._transport = transport
         self._client: httpx2.AsyncClient | None = None
@@ -156,6 +179,10 @@ class Http:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    def clock_skew_ms(self) -> int | None:
+        """How far the system's clock is ahead of ours, in milliseconds; None before the first dated answer."""
+        return None if self.skew is None else self.skew.ms
 
     async def _credentials(self) -> None:
         auth = self.config.auth
@@ -196,7 +223,7 @@ class Http:
             raise SourceTimeout(f"no time was left to ask {self.code}")
         try:
             async with asyncio.timeout(left):
-                answer = await self._authorised(method, url, params, headers or {}, body)
+                answer = await self._authorised(method, url, params, headers or {}, body, deadline)
         except TimeoutError as error:
             raise SourceTimeout(f"{self.code} did not answer {where} in time") from error
         if answer.status < 200 or (answer.status >= 300 and answer.status not in allow):
@@ -204,20 +231,51 @@ class Http:
         return answer
 
     async def _authorised(
-        self, method: str, url: str, params: Pairs, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        params: Pairs,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: float,
     ) -> Answer:
         auth = self.config.auth
+
+        async def exchange(sent: Mapping[str, str]) -> Answer:
+            async with self._let_in():
+                return await self._exchange(method, url, params, {**sent, **self._left(deadline)}, body)
+
         if not isinstance(auth, OAuth2):
-            return await self._exchange(method, url, params, {**self._fixed, **headers}, body)
+            return await exchange({**self._fixed, **headers})
         token = await self._bearer(auth, refused=None)
-        sent = {**headers, "Authorization": f"Bearer {token}"}
-        answer = await self._exchange(method, url, params, sent, body)
+        answer = await exchange({**headers, "Authorization": f"Bearer {token}"})
         if answer.status != 401:
             return answer
         token = await self._bearer(auth, refused=token)
-        return await self._exchange(
-            method, url, params, {**headers, "Authorization": f"Bearer {token}"}, body
-        )
+        return await exchange({**headers, "Authorization": f"Bearer {token}"})
+
+    @asynccontextmanager
+    async def _let_in(self) -> AsyncIterator[None]:
+        """Pay for a request and wait for a connection, the most urgent first: the pool itself knows no lanes."""
+        passage = PASSAGE.get()
+        lane = Lane.APP if passage is None else passage.lane
+        if passage is not None:
+            await passage.request()
+        await self._gate.enter(lane)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._gate.leave(lane)
+            if passage is not None:
+                passage.longest = max(passage.longest, time.monotonic() - began)
+
+    def _left(self, deadline: float) -> dict[str, str]:
+        """The header that says how long the answer is waited for, where the system wants it."""
+        name = self.config.deadline_header
+        if name is None:
+            return {}
+        return {name: str(max(0, int((deadline - time.monotonic()) * 1000)))}
 
     async def _bearer(self, auth: OAuth2, refused: str | None) -> str:
         """The token in hand, or a new one when it ran out or was refused; one renewal at a time."""
@@ -259,8 +317,11 @@ class Http:
         request = self._client.build_request(
             method, url, params=list(params) or None, headers=dict(headers), content=body, timeout=None
         )
+        sent = self._wall()
         try:
             response = await self._client.send(request, stream=True)
+            if url.startswith(self.config.base_url):
+                self._compare(response.headers, sent)
             try:
                 content = await self._read(response)
             finally:
@@ -269,6 +330,12 @@ class Http:
             # The client's own text may hold the URL with its query: only the kind of failure is told.
             raise SourceUnavailable(f"{self.code} is not reachable: {type(error).__name__}") from error
         return Answer(response.status_code, response.headers, content)
+
+    def _compare(self, headers: Mapping[str, str], sent: float) -> None:
+        """Learn from the date of an answer how the clocks differ; one out of a cache tells nothing."""
+        written = _http_date(headers.get("date", ""))
+        if written is not None and "age" not in headers:
+            self.skew = learned(self.skew, bounds(written.timestamp(), sent, self._wall()))
 
     async def _read(self, response: httpx2.Response) -> bytes:
         chunks: list[bytes] = []
@@ -305,9 +372,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     if text.replace(".", "", 1).isdecimal():
         return float(text)
+    at = _http_date(text)
+    return None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,7 +1,8 @@
 """What is remembered about one system, and what is said about it in the log: once when it starts, once when it ends.
 
 A system may fail ten thousand times in an outage; its beginning and its end are worth a line each. So are refused
-credentials, a mapping that does not fit and a mistake in an adapter: one line per read.
+credentials, a mapping that does not fit, a mistake in an adapter and an answer that took far longer than usual: one
+line per read. A budget that is used up: one line per window.
 """
 
 import logging
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from schema.errors import SourceError, SourceForbidden
+from sources.pace import Change, Pace
 
 log = logging.getLogger("crossdock.sources")
 
@@ -21,6 +23,7 @@ class Record:
         self._now = now
         self._noted: set[tuple[str, str]] = set()
         self._down_at: datetime | None = None
+        self._paces: dict[str, Pace] = {}
         self.last_contact_at: datetime | None = None
         """When the system last answered, were it to say no."""
         self.last_good_at: datetime | None = None
@@ -40,6 +43,24 @@ class Record:
         if (name, SourceForbidden.code) in self._noted:
             self._noted.discard((name, SourceForbidden.code))
             log.info("%s grants %s again", self.code, name, extra={"system": self.code, "read": name})
+
+    def took(self, name: str, seconds: float) -> None:
+        """A read was answered after so long."""
+        pace = self._paces.setdefault(name, Pace())
+        usual = pace.usual
+        change = pace.took(seconds)
+        if change is Change.SLOW:
+            extra = {"system": self.code, "read": name, "seconds": seconds, "usual": usual}
+            text = "%s took %.1f s for %s, which usually takes %.2f s"
+            log.warning(text, self.code, seconds, name, usual, extra=extra)
+        elif change is Change.NORMAL:
+            text, extra = "%s answers %s as fast as usual again", {"system": self.code, "read": name}
+            log.info(text, self.code, name, extra=extra)
+
+    def spent(self, window: str, error: SourceError) -> None:
+        """The budget of a window is used up."""
+        extra = {"system": self.code, "window": window, "outcome": error.outcome.value}
+        log.warning("%s", error, extra=extra)
 
     def trouble(self) -> None:
         """Something is wrong, perhaps since earlier."""

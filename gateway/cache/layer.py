@@ -11,8 +11,9 @@ from gateway.cache.policy import policy_of
 from gateway.cache.reading import CachedRead, Subject, Tiers
 from gateway.cache.store import Invalidation
 from gateway.cache.tags import tags_of, touched
-from sources.base import Fetch, Listing, Part, Peek, Read, Search, SystemConfig, Written
+from sources.base import Fetch, Listing, Part, Peek, Read, Search, Written
 from sources.keeping import CacheRule
+from sources.settings import SystemConfig
 
 
 class Caching:

@@ -27,9 +27,9 @@ from sources.base import (
     Report,
     Search,
     Source,
-    SystemConfig,
 )
 from sources.references import referred
+from sources.settings import SystemConfig
 
 FILTERED: dict[str, type] = {
     "items": Item,

@@ -17,7 +17,7 @@ from schema.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source, SystemConfig
+from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
 from sources.http import Pairs, Transport
 from sources.references import KINDS, referred
 from sources.rest.assemble import Cells, Shape, Trouble, assemble_page
@@ -31,6 +31,7 @@ from sources.rest.paging import Pager, Turn, below, turn
 from sources.rest.parts import link, parse_part
 from sources.rest.paths import compile_rows
 from sources.rest.spec import UnitSpec
+from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
 
 _WHOLE = (SourceUnavailable, SourceTimeout, SourceThrottled, SourceForbidden)
@@ -62,6 +63,10 @@ class Rest(Source):
     async def close(self) -> None:
         """Give back connections."""
         await self.client.http.close()
+
+    def clock_skew_ms(self) -> int | None:
+        """What the dates of its answers tell."""
+        return self.client.http.clock_skew_ms()
 
     async def ping(self) -> None:
         """Ask what ``ping`` names, else one row of the first list, else for a key that cannot be."""

@@ -63,6 +63,10 @@ class Client:
         """Give back the connections."""
         await self._http.close()
 
+    def clock_skew_ms(self) -> int | None:
+        """What the dates of its answers tell."""
+        return self._http.clock_skew_ms()
+
     async def search(
         self,
         model: str,

@@ -6,7 +6,8 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from schema.errors import SourceRefused
-from sources.base import Batch, Query, Source, SystemConfig
+from sources.base import Batch, Query, Source
+from sources.settings import SystemConfig
 from sources.tryton import domains
 from sources.tryton.client import Client, Row
 from sources.tryton.config import TrytonConfig
@@ -33,6 +34,10 @@ class Reading(Source):
     async def close(self) -> None:
         """Give back the connections."""
         await self.client.close()
+
+    def clock_skew_ms(self) -> int | None:
+        """What the dates of its answers tell."""
+        return self.client.clock_skew_ms()
 
     async def ping(self) -> None:
         """Read one company."""

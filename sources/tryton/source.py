@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sources.base import SystemConfig
+from sources.settings import SystemConfig
 from sources.tryton.config import TrytonConfig
 from sources.tryton.reads_material import MaterialReads
 from sources.tryton.reads_production import ProductionReads

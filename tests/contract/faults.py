@@ -44,6 +44,8 @@ class Faults:
         self.canned: Canned | None = None
         self.delay = 0.0
         self.requests = 0
+        self.headers: dict[bytes, bytes] = {}
+        """Headers of the latest request."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -51,6 +53,7 @@ class Faults:
             await self._app(scope, receive, send)
             return
         self.requests += 1
+        self.headers = dict(scope["headers"])
         await asyncio.sleep(self.delay)
         if self.canned is None:
             await self._app(scope, receive, send)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schema.base import KEYS, keys_of
+from schema.base import KEYS, Plant, keys_of
 from schema.errors import (
     MappingError,
     SourceError,
@@ -21,10 +21,13 @@ from schema.errors import (
 )
 from sources import ADAPTERS
 from sources.base import Batch, Page, Part, Query, Read, Search, Source
+from sources.catalog import Catalog
 from sources.guard import Guard
+from sources.http import HttpConfig
 from tests.contract import faults as trouble
 from tests.contract.case import Case
 from tests.contract.conftest import CASES, Rig, made
+from tests.contract.faults import Faults
 from tests.proxy import Mode, Proxy
 
 SOON = 5.0
@@ -334,6 +337,34 @@ async def test_down_and_up_again(rig: Rig) -> None:
     rig.proxy.up()
     await rig.guard.read(rig.read, asked(rig, rig.case.keys))
     assert rig.guard.health().healthy
+
+
+async def test_the_deadline_of_a_request_reaches_the_system(case: Case, faults: Faults, proxy: Proxy) -> None:
+    """Where the client is ours and a header is named, the system learns how many milliseconds are left of it."""
+    ours = issubclass(case.source.Config, HttpConfig)
+    source = made(case, proxy.url, case.secret, **({"deadline_header": "X-Left-Ms"} if ours else {}))
+    await source.open()
+    rig = Rig(case, source, Guard(source.config), faults, proxy)
+    try:
+        await rig.guard.read(rig.read, asked(rig, case.keys, 3.0))
+        left = int(faults.headers.get(b"x-left-ms", 0))
+        assert 2000 < left <= 3000 if ours else left == 0
+    finally:
+        await source.close()
+
+
+async def test_its_clock_is_compared_with_ours(rig: Rig) -> None:
+    """Where the client is ours the health has the difference of the clocks: none, as the sim runs on this machine."""
+    catalog = Catalog([rig.source], [Plant(code, code, "UTC") for code in rig.source.config.plants])
+    system = catalog.systems[rig.source.code]
+    before = catalog.system(system.code)
+    assert before is not None
+    assert (before.lag_seconds, before.clock_skew_ms) == (None, None)
+    await system.guard.read(rig.read, asked(rig, rig.case.keys))
+    after = catalog.system(system.code)
+    assert after is not None
+    told = 0 if isinstance(rig.source.config, HttpConfig) else None
+    assert (after.lag_seconds, after.clock_skew_ms) == (0, told)
 
 
 async def test_many_calls_at_once_share_the_source(rig: Rig) -> None:

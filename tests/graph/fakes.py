@@ -14,8 +14,9 @@ from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant, Provenance, Quantity, SystemKind, keys_of
 from schema.errors import SourceError
-from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source, SystemConfig
+from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
 from sources.catalog import Catalog
+from sources.settings import SystemConfig
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 PLANTS = (Plant("1710", "Kassel", "Europe/Berlin"), Plant("1720", "Zwolle", "Europe/Amsterdam"))

@@ -17,7 +17,8 @@ from schema.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from sources.base import Batch, Bundle, Page, Part, Query, Source, SystemConfig, batch, search
+from sources.base import Batch, Bundle, Page, Part, Query, Source, batch, search
+from sources.settings import SystemConfig
 from tests.contract.case import Case
 from tests.contract.faults import Message, Receive, Send
 

@@ -119,6 +119,68 @@ def test_refusals(text: str, expected: str) -> None:
     assert expected in refusal(text)
 
 
+SAP = "[plants.1710]\nname = 'K'\ntime_zone = 'Europe/Berlin'\n[systems.SAP]\nadapter = 'rest'\nkind = 'ERP'\nbase_url = 'http://127.0.0.1'\n"
+
+
+def test_policy_of_a_system() -> None:
+    """Lanes, rate and budgets are tables inside the table of a system, and may come from the environment."""
+    text = """\
+auth = { type = "basic", username = "crossdock", password = { value = "crossdock" } }
+lanes = { analytics = 0.3, background = 0.1 }
+rate = { calls = 600 }
+[[systems.SAP.budgets]]
+name = "close"
+calls = 0
+time_zone = "Europe/Berlin"
+month_days = [-1, 1]
+start = "18:00"
+end = 06:00:00
+"""
+    sap = load(SAP.replace("rest", "tryton") + text, {"CROSSDOCK_SYSTEMS__SAP__RATE__SECONDS": "10"}).systems[
+        "SAP"
+    ]
+    assert sap.lanes.in_order() == (1.0, 1.0, 0.3, 0.1)
+    assert sap.rate is not None
+    assert (sap.rate.interval, sap.rate.most) == (10 / 600, 600)
+    assert [budget.start.hour - budget.end.hour for budget in sap.budgets] == [12]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "lanes = { analytics = 0.1 }\n",
+            "gateway.toml:8: systems.SAP.lanes = {'analytics': 0.1} is refused: app = 1, analytics = 0.1 and "
+            "background = 0.25 must not grow in this order",
+        ),
+        (
+            "[systems.SAP.lanes]\nanalytics = 2\n",
+            "gateway.toml:9: systems.SAP.lanes.analytics = 2 is refused: input should be less than or equal to 1",
+        ),
+        ("rate = { call = 3 }\n", "systems.SAP.rate.call is no setting. Did you mean 'calls'?"),
+        (
+            "budgets = [{ name = 'x', calls = 1, time_zone = 'Berlin' }]\n",
+            "systems.SAP.budgets.0.time_zone = 'Berlin' is refused: no time zone of the IANA database; write one such as",
+        ),
+        (
+            "[[systems.SAP.budgets]]\nname = 'x'\ncalls = 1\ntime_zone = 'UTC'\nmonth_days = [1, 0]\n",
+            "gateway.toml:12: systems.SAP.budgets.0.month_days.1 = 0 is refused: no day of a month; write 1 to 31",
+        ),
+        (
+            "[[systems.SAP.budgets]]\nname = 'x'\ncalls = 1\ntime_zone = 'UTC'\nlanes = []\n",
+            "gateway.toml:12: systems.SAP.budgets.0.lanes = [] is refused: tuple should have at least 1 item",
+        ),
+        (
+            "[[systems.SAP.budgets]]\nname = 'x'\ncalls = 1\ntime_zone = 'UTC'\nstart = '25:00'\n",
+            "gateway.toml:12: systems.SAP.budgets.0.start = '25:00' is refused: input should be in a valid time format",
+        ),
+    ],
+)
+def test_refused_policies(text: str, expected: str) -> None:
+    """A share, a rate or a window that cannot be is said with the line to mend."""
+    assert expected in refusal(SAP + text)
+
+
 def test_every_problem_is_said_at_once() -> None:
     """Two mistakes are two lines, so that nobody mends one only to meet the other."""
     assert refusal("prot = 1\nhots = 'x'\n").count("\n") == 1

@@ -17,8 +17,9 @@ from schema.base import Plant, SystemKind
 from schema.errors import ConfigError, SourceForbidden
 from schema.material import Item, Lot
 from schema.production import OrderExecution, ProductionOrder
-from sources.base import Batch, Bundle, Page, Part, Query, Source, SystemConfig, batch, search
+from sources.base import Batch, Bundle, Page, Part, Query, Source, batch, search
 from sources.catalog import Catalog
+from sources.settings import SystemConfig
 
 OLD = "type Query { lot(id: ID!): Lot } type Lot { id: ID! name: String }"
 

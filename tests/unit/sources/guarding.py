@@ -12,8 +12,9 @@ from schema.base import Plant, SystemKind
 from schema.errors import (
     SourceError,
 )
-from sources.base import Batch, Bundle, Part, Read, SystemConfig
+from sources.base import Batch, Bundle, Part, Read
 from sources.guard import Guard
+from sources.settings import SystemConfig
 
 PART = Part(Plant)
 WANTS = frozenset({Plant})

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from schema.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from sources.base import Batch, Bundle, Page, Query, Search
+from sources.base import Batch, Bundle, Lane, Page, Query, Search
 from tests.unit.sources.guarding import (
     PART,
     WANTS,
@@ -94,6 +95,36 @@ async def test_waiting_for_a_slot_ends_with_the_deadline() -> None:
     with pytest.raises(SourceTimeout):
         await first
     await guard.read(a_read(Script("ok")), soon())
+
+
+async def test_a_lane_without_room_is_told_its_share() -> None:
+    """Analytics that holds all it may waits while slots are free, and the error names the setting; the app goes."""
+    guard = real(concurrency=2)
+    first = asyncio.create_task(guard.read(a_read(hang), replace(soon(0.2), lane=Lane.ANALYTICS)))
+    await asyncio.sleep(0.01)
+    error = await outcome(guard, Script("ok"), replace(soon(0.05), lane=Lane.ANALYTICS))
+    assert isinstance(error, SourceTimeout)
+    assert "1 requests were running, and analytics may take 1 of 2 slots" in str(error)
+    assert "systems.SAP.lanes.analytics" in str(error.hint)
+    await guard.read(a_read(Script("ok")), soon())
+    with pytest.raises(SourceTimeout):
+        await first
+
+
+async def test_a_list_waits_in_its_lane_too() -> None:
+    """A page of a list is a call like any other: background holds its share of the slots, whatever it asks for."""
+    guard, running = real(concurrency=4), 0
+
+    async def fetch(query: Query) -> Page:
+        nonlocal running
+        running += 1
+        await asyncio.sleep(60)
+        return Page([], {Plant: []})
+
+    query = Query({}, 10, None, WANTS, time.monotonic() + 0.1, lane=Lane.BACKGROUND)
+    pages = [guard.search(Search("plants", (PART,), fetch), query) for _ in range(4)]
+    await asyncio.gather(*pages, return_exceptions=True)
+    assert running == 1
 
 
 async def test_a_cancelled_call_gives_its_slot_back() -> None:

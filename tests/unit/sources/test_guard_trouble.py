@@ -15,11 +15,13 @@ from schema.errors import (
     SourceUnavailable,
 )
 from sources.base import Batch, Bundle
+from sources.guard import Guard
 from tests.unit.sources.guarding import (
     Clock,
     Script,
     a_batch,
     a_read,
+    config,
     guarded,
     hang,
     outcome,
@@ -206,3 +208,24 @@ async def test_refused_credentials_are_one_line(caplog: pytest.LogCaptureFixture
         "SAP grants plants again",
     ]
     assert guard.health().healthy
+
+
+async def test_how_far_behind_we_are() -> None:
+    """Unknown before the first good answer, nothing while it answers, and growing while it does not."""
+    clock = Clock()
+    script = Script(SourceUnavailable("away"), "ok", SourceUnavailable("away"), "ok")
+    guard = guarded(clock, retries=0)
+    lags = [guard.health().lag_seconds]
+    for pause in (7, 7, 90, 0):
+        try:
+            await guard.read(a_read(script), a_batch(2000.0))
+        except SourceUnavailable:
+            clock.time += pause
+        lags.append(guard.health().lag_seconds)
+    assert lags == [None, None, 0, 90, 0]
+
+
+async def test_the_clock_of_the_system_is_the_adapters_to_tell() -> None:
+    """The guard passes on what the source knows; one that knows nothing says so."""
+    assert Guard(config(), skew=lambda: -1500).health().clock_skew_ms == -1500
+    assert Guard(config()).health().clock_skew_ms is None

@@ -1,14 +1,18 @@
-"""Credentials on the wire: the token of OAuth2 is fetched once, renewed when refused, and never told."""
+"""The wire: credentials are renewed and never told, deadlines go along, and clocks are compared."""
 
 import asyncio
 import time
+from email.utils import formatdate
 from typing import Any
 
 import httpx2
 import pytest
 
 from schema.errors import SourceForbidden, SourceRefused
+from sources.base import Batch, Bundle
+from sources.guard import Guard
 from sources.http import Http, HttpConfig
+from tests.unit.sources.guarding import a_read, rows, soon
 
 
 def config(**auth: Any) -> HttpConfig:
@@ -74,4 +78,103 @@ async def test_redirects_are_refused_with_the_mend() -> None:
         await http.send("GET", "/things", deadline=time.monotonic() + 5)
     assert "base_url" in str(caught.value.hint)
     assert "abc" not in str(caught.value)
+    await http.close()
+
+
+async def test_the_system_is_told_how_long_the_answer_is_waited_for() -> None:
+    """The named header has the milliseconds that are left when the call goes out; without a name there is none."""
+    seen: list[httpx2.Headers] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers)
+        return httpx2.Response(200, json={})
+
+    for named in ("X-Request-Timeout-Ms", None):
+        settings = config(type="none").model_copy(update={"deadline_header": named})
+        http = Http(settings, httpx2.MockTransport(answer))
+        await http.open()
+        await http.send("GET", "/things", deadline=time.monotonic() + 1.5)
+        await http.close()
+    assert 1300 < int(seen[0]["X-Request-Timeout-Ms"]) <= 1500
+    assert "X-Request-Timeout-Ms" not in seen[1]
+
+
+async def test_the_deadline_of_the_request_reaches_the_wire() -> None:
+    """The nearer of the request's deadline and the system's timeout is what the guard lets the client wait."""
+    seen: list[int] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(int(request.headers["x-left"]))
+        return httpx2.Response(200, json={})
+
+    settings = config(type="none").model_copy(update={"deadline_header": "X-Left", "timeout_ms": 800})
+    http = Http(settings, httpx2.MockTransport(answer))
+    await http.open()
+
+    async def fetch(batch: Batch) -> Bundle:
+        await http.send("GET", "/things", deadline=batch.deadline)
+        return rows(batch)
+
+    for seconds in (0.4, 5.0):
+        await Guard(settings).read(a_read(fetch), soon(seconds))
+    await http.close()
+    assert 300 < seen[0] <= 400
+    assert 700 < seen[1] <= 800
+
+
+class Dated:
+    """Answers with a date, as a system does whose clock is ahead."""
+
+    def __init__(self, ahead: float) -> None:
+        self.now = 1_795_413_600.5
+        self.ahead = ahead
+        self.more: dict[str, str] = {}
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        headers = {"Date": formatdate(self.now + self.ahead, usegmt=True), **self.more}
+        self.now += 0.1
+        token = {"access_token": "t", "expires_in": 300}
+        return httpx2.Response(200, json=token, headers=headers)
+
+
+@pytest.mark.parametrize(("ahead", "least", "most"), [(0.0, 0, 0), (3600.0, 3_599_000, 3_601_500)])
+async def test_the_clock_of_a_system_is_compared_with_ours(ahead: float, least: int, most: int) -> None:
+    """The dates of answers tell how far it is ahead; before the first answer nothing is known."""
+    server = Dated(ahead)
+    http = Http(config(type="none"), httpx2.MockTransport(server), wall=lambda: server.now)
+    await http.open()
+    assert http.clock_skew_ms() is None
+    for _ in range(3):
+        await http.send("GET", "/things", deadline=time.monotonic() + 5)
+        skew = http.clock_skew_ms()
+        assert skew is not None
+        assert least <= skew <= most
+    await http.close()
+
+
+@pytest.mark.parametrize("headers", [{"Age": "40"}, {"Date": "yesterday"}, {"Date": ""}])
+async def test_a_date_that_tells_nothing_is_left_out(headers: dict[str, str]) -> None:
+    """An answer out of a cache is as old as it is, and a date that is none is none."""
+    server = Dated(3600.0)
+    server.more = headers
+    http = Http(config(type="none"), httpx2.MockTransport(server), wall=lambda: server.now)
+    await http.open()
+    await http.send("GET", "/things", deadline=time.monotonic() + 5)
+    assert http.clock_skew_ms() is None
+    await http.close()
+
+
+async def test_the_clock_of_a_token_server_is_not_the_systems() -> None:
+    """Where tokens come from another host, its date says nothing about the system."""
+    server = Dated(0.0)
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        server.ahead = 7200.0 if request.url.host == "tokens.example" else 0.0
+        return server(request)
+
+    settings = config(**OAUTH | {"token_url": "https://tokens.example/token"})
+    http = Http(settings, httpx2.MockTransport(answer), wall=lambda: server.now)
+    await http.open()
+    await http.send("GET", "/things", deadline=time.monotonic() + 5)
+    assert http.clock_skew_ms() == 0
     await http.close()

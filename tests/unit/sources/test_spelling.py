@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schema.base import SystemKind
-from sources.base import SystemConfig
+from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling, check_digit, checks, inward, loses, outward, sound
 
 CASES = (("keep", "keep"), ("upper", "lower"), ("upper", "upper"), ("lower", "upper"), ("upper", "keep"))

@@ -13,21 +13,9 @@ from gateway.cache.store import Store
 from schema.base import Provenance, SystemKind
 from schema.errors import SourceError
 from schema.material import Item
-from sources.base import (
-    EVERYTHING,
-    WHATEVER,
-    Batch,
-    Bundle,
-    Cell,
-    Lane,
-    Need,
-    Part,
-    Read,
-    Scope,
-    SystemConfig,
-    Tally,
-)
+from sources.base import EVERYTHING, WHATEVER, Batch, Bundle, Cell, Lane, Need, Part, Read, Scope, Tally
 from sources.keeping import CacheRule
+from sources.settings import SystemConfig
 
 PART = Part(Item)
 RULE = CacheRule(max_age=10, stale_while_revalidate=20, stale_if_error=100, negative_max_age=2)

@@ -19,21 +19,9 @@ from schema.base import Provenance, SystemKind
 from schema.errors import FreshnessNotMet, MappingError, SourceError, SourceUnavailable
 from schema.material import Item
 from schema.production import OrderPlanning, ProductionOrder
-from sources.base import (
-    EVERYTHING,
-    WHATEVER,
-    Batch,
-    Bundle,
-    Filter,
-    Need,
-    Page,
-    Part,
-    Query,
-    Read,
-    Search,
-    SystemConfig,
-)
+from sources.base import EVERYTHING, WHATEVER, Batch, Bundle, Filter, Need, Page, Part, Query, Read, Search
 from sources.keeping import CacheRule
+from sources.settings import SystemConfig
 from tests.graph.fakes import pieces
 from tests.unit.gateway.cache.shelf import Clock, settle
 
