@@ -14,7 +14,6 @@ from schema.base import KEYS, KeyMatch, MatchRule, Plant, is_scoped, split_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import RequestError
 from schema.logistics import Shipment
-from schema.matching import Matched
 from schema.material import Item, Lot
 from schema.production import ProductionOrder
 from schema.quality import QualityHold, QualityInspection
@@ -85,12 +84,10 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
             f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
         )
     matching = cast("Matching", ctx.systems)
-    matches: dict[str, Matched] = {}
     tried = _parts(cls, key, ctx.systems.serving(key.system))
-    for parts in tried:
-        match = matching.match(key.system, cls, parts)
-        if match is not None:
-            matches.setdefault(match.key, match)
+    found = [match for parts in tried if (match := matching.match(key.system, cls, parts)) is not None]
+    listed = [match for match in found if match.matched_by is MatchRule.XREF_TABLE]
+    matches = {match.key: match for match in listed or found}
     answers: list[Answer[Any]] = await ctx.loaders.each(cls, list(matches))
     for answer, match in zip(answers, matches.values(), strict=True):
         if answer.value is not None:

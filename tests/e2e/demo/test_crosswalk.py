@@ -88,12 +88,8 @@ def key_of(lot: dict[str, Any]) -> tuple[str, str, bool] | None:
 
 def outcome(lot: dict[str, Any]) -> str:
     """How MES_ZWO answered for the stock."""
-    found: list[str] = [
-        row["outcome"]
-        for row in lot["sources"]
-        if row["system"]["code"] == "MES_ZWO" and row["group"] == "balances"
-    ]
-    return found[0]
+    found = {(row["system"]["code"], row["group"]): row["outcome"] for row in lot["sources"]}
+    return str(found["MES_ZWO", "balances"])
 
 
 def waiting(database: str, config: Path) -> list[dict[str, Any]]:
