@@ -9,11 +9,12 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
 
 from gateway.operations import Operations
+from gateway.request import GraphQLRequest
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant, Provenance, Quantity, SystemKind, keys_of
 from schema.errors import SourceError
-from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source, SystemConfig
+from sources.base import Batch, Bundle, Layer, Page, Part, Query, Read, Search, Source, SystemConfig
 from sources.catalog import Catalog
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -124,9 +125,9 @@ def _fits(row: Any, filters: Mapping[str, Any]) -> bool:
     )
 
 
-def context(*sources: Source, **settings: Any) -> Context:
-    """The context of one operation over some systems."""
-    return Context(Catalog(sources, PLANTS), **settings)
+def context(*sources: Source, layers: Sequence[Layer] = (), **settings: Any) -> Context:
+    """The context of one operation over some systems, with layers around their guards."""
+    return Context(Catalog(sources, PLANTS, layers=layers), **settings)
 
 
 async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
@@ -135,7 +136,7 @@ async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
     parsed = parse(document)
     assert validate(schema, parsed) == []
     hooks = Operations(schema)
-    hooks.begin(ctx, hooks.describe(parsed))
+    hooks.begin(ctx, hooks.describe(parsed), GraphQLRequest(document, variables=variables))
     running = execute(schema, parsed, context_value=ctx, variable_values=variables)
     result = running if isinstance(running, ExecutionResult) else await running
     result.extensions = hooks.extensions(ctx)

@@ -4,7 +4,8 @@ import pytest
 
 from resolvers.graph import build_schema
 from resolvers.loaders import Answer
-from resolvers.sourcing import camel, needed_edges, snake, statuses
+from resolvers.sourcing import needed_edges, statuses
+from resolvers.trail import camel, snake
 from schema.base import SourceOutcome
 from schema.errors import SourceThrottled
 from schema.production import ProductionOrder
