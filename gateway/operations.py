@@ -93,12 +93,13 @@ def _unmet(context: Context, place: tuple[Place, str], unmet: Unmet) -> dict[str
     """One place that got something older than it asked for, or nothing for that."""
     path, system = place
     age = None if unmet.read_at is None else max(0, int(context.arrived - unmet.read_at))
+    bound = unmet.within
     said = {
         "path": list(path),
         "code": FreshnessNotMet.code,
         "system": system,
         "ageSeconds": age,
-        "maxAgeSeconds": unmet.within,
+        "maxAgeSeconds": int(bound) if bound is not None and bound.is_integer() else bound,
         "reason": unmet.reason,
         "message": unmet.message,
         "served": unmet.served,

@@ -95,8 +95,8 @@ class Context:
     """Root fields that are null because an owner could not be asked."""
     fresh: bool = False
     """Whether the document says @fresh somewhere."""
-    asked: dict[str, Need] = field(default_factory=dict)
-    """What the ``freshness`` of a root asks for, by the root's response key."""
+    asked: dict[str, Loaders] = field(default_factory=dict)
+    """The loaders for what the ``freshness`` of a root asks for, by the root's response key."""
     unmet: dict[tuple[Place, str], Unmet] = field(default_factory=dict)
     """Where a bound could not be met, by path and system."""
     withheld: dict[Place, FreshnessNotMet] = field(default_factory=dict)

@@ -100,11 +100,16 @@ def at(info: Info) -> Loads:
     return Loads(ctx, info, loaders_at(info))
 
 
+def heard(info: Info, answer: Answer[T]) -> Answer[T]:
+    """The answer; what is not as it should be in it is noted for the place of a resolver."""
+    return at(info).heard(answer) if answer.stale or answer.failures else answer
+
+
 def loaders_at(info: Info, *keys: str) -> Loaders:
     """The bare loaders for a place, or for the field of that response key beside it; nothing is noted."""
     ctx: Context = info.context
-    if not ctx.fresh and not ctx.asked:
-        return ctx.loaders
+    if not ctx.fresh:
+        return ctx.asked.get(_root(info), ctx.loaders) if ctx.asked else ctx.loaders
     raw = info._raw_info
     trail = trail_of(raw.path)
     if keys:
@@ -126,8 +131,8 @@ def trails_of(ctx: Context, raw: GraphQLResolveInfo[Any]) -> Trails:
 
 def _need(ctx: Context, trails: Trails, trail: Trail) -> Need:
     """The need of the root, within the nearest bound that a @fresh states."""
-    root = ctx.asked.get(trail[0][1], Need(arrived=ctx.arrived))
-    for end in range(len(trail) if ctx.fresh else 0, 0, -1):
+    root = ctx.asked.get(trail[0][1], ctx.loaders).need
+    for end in range(len(trail), 0, -1):
         said = [trails.directive(node, NAME) for node in trails.nodes(trail[:end])]
         bounds = [seconds(one[ARGUMENT]) for one in said if one is not None]
         if bounds:
@@ -154,12 +159,21 @@ def bounded(info: Info, freshness: Freshness | None) -> None:
             hint="Give seconds; 0 asks for live values only.",
         )
     token = freshness.after_write
-    ctx.asked[str(info._raw_info.path.key)] = Need(
+    need = Need(
         None if within is None else float(within),
         ctx.arrived,
         freshness.allow_stale is not False,
         None if token is None else read_token(token, ctx.arrived),
     )
+    ctx.asked[_root(info)] = ctx.loading(need)
+
+
+def _root(info: Info) -> str:
+    """The response key of the root that a place is below."""
+    path: Any = info._raw_info.path
+    while path.prev is not None:
+        path = path.prev
+    return str(path.key)
 
 
 def unless_withheld(info: Info, value: T, *below: int) -> T:

@@ -11,7 +11,7 @@ from resolvers.context import Context
 from resolvers.edges import EXPOSED, Edge, Fact, Function, follow
 from resolvers.freshness import loaders_at, trails_of
 from resolvers.loaders import Answer, Loaders
-from resolvers.trail import beside, camel
+from resolvers.trail import camel
 from schema.base import SourceOutcome, SourceStatus
 from schema.errors import FreshnessNotMet, SourceError
 from sources.base import Stale
@@ -23,7 +23,7 @@ async def sources(row: Any, info: Info) -> list[SourceStatus]:
     """How the systems answered for the groups selected beside this field; for the owner groups where none is."""
     ctx: Context = info.context
     exposed = EXPOSED[type(row)]
-    selected = beside(trails_of(ctx, info._raw_info), info._raw_info)
+    selected = trails_of(ctx, info._raw_info).beside(info._raw_info.path)
     names = list(dict.fromkeys(name for _, name in selected))
     needed = needed_edges(type(row), names) or {name: [name] for name in exposed.owners}
     asked = [

@@ -4,7 +4,6 @@ A trail is the way without the places in lists: for every step the type of the o
 document says along a trail is found once an operation, whatever the number of rows.
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -41,6 +40,7 @@ class Trails:
         self.operation = raw.operation
         self._schema, self._fragments, self._variables = raw.schema, raw.fragments, raw.variable_values
         self._known: dict[tuple[Trail, str | None], list[FieldNode]] = {}
+        self._beside: dict[Trail, list[tuple[str, str]]] = {}
         self.memo: dict[Trail, Any] = {}
         """What others have found out about a trail."""
 
@@ -60,6 +60,16 @@ class Trails:
             )
             known = [node for level in levels for node in self._fields(level, typename)]
             self._known[trail, typename] = known
+        return known
+
+    def beside(self, path: Any) -> list[tuple[str, str]]:
+        """The fields selected on the same object as one: response key, and name in the model's spelling."""
+        trail = trail_of(path)
+        known = self._beside.get(trail)
+        if known is None:
+            nodes = self.selected(trail[:-1], path.typename)
+            found = [(response_key(node), snake(node.name.value)) for node in nodes]
+            known = self._beside[trail] = list(dict.fromkeys(found))
         return known
 
     def directive(self, node: FieldNode, name: str) -> dict[str, Any] | None:
@@ -111,9 +121,3 @@ def snake(name: str) -> str:
 def response_key(node: FieldNode) -> str:
     """The name under which a field stands in the answer."""
     return (node.alias or node.name).value
-
-
-def beside(trails: Trails, raw: GraphQLResolveInfo[Any]) -> Sequence[tuple[str, str]]:
-    """The fields selected on the same object: response key, and name in the model's spelling."""
-    nodes = trails.selected(trail_of(raw.path.prev), raw.path.typename)
-    return list(dict.fromkeys((response_key(node), snake(node.name.value)) for node in nodes))

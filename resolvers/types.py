@@ -21,7 +21,7 @@ from strawberry.types import Info
 from strawberry.types.arguments import StrawberryArgumentAnnotation
 
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, follow
-from resolvers.freshness import at, unless_withheld
+from resolvers.freshness import heard, loaders_at, unless_withheld
 from resolvers.ids import encode
 from resolvers.paging import Connection, PageInfo
 from resolvers.scalars import BY_NAME
@@ -237,8 +237,8 @@ def _id_resolver(root: Any) -> strawberry.ID:
 
 def _edge_resolver(edge: Edge, returns: Any) -> Callable[..., Any]:
     async def resolver(root: Any, info: Info) -> Any:
-        found = (await follow(edge, root, at(info))).value
-        return found if found is not None else unless_withheld(info, found)
+        answer = heard(info, await follow(edge, root, loaders_at(info)))
+        return answer.value if answer.value is not None else unless_withheld(info, None)
 
     resolver.__annotations__ = {"root": Any, "info": Info, "return": returns}
     resolver.__name__ = edge.name
@@ -262,5 +262,6 @@ def _fact_resolver(fact: Fact, needs: list[Any], returns: Any) -> Callable[..., 
 
 async def gathered(edges: list[Edge], row: Any, info: Any) -> list[Any]:
     """The answers of several edges of one row, loaded together."""
-    loads = at(info)
-    return list(await asyncio.gather(*[follow(edge, row, loads) for edge in edges]))
+    loaders = loaders_at(info)
+    answers = await asyncio.gather(*[follow(edge, row, loaders) for edge in edges])
+    return [heard(info, answer) for answer in answers]

@@ -230,7 +230,7 @@ async def test_a_stale_value_is_given_and_labelled() -> None:
             "code": "FRESHNESS_NOT_MET",
             "system": "MES",
             "ageSeconds": 90,
-            "maxAgeSeconds": 30.0,
+            "maxAgeSeconds": 30,
             "reason": "UNAVAILABLE",
             "message": "The system is down; its last answer is given.",
             "served": True,
@@ -332,6 +332,31 @@ async def test_sources_asks_as_the_fields_beside_it_do() -> None:
     await data(ctx, document)
     assert sorted(within(cache, "MES", "orders"), key=str) == [1.0, None]
     assert ("sources",) not in {path[-1:] for path, _ in ctx.unmet}
+
+
+async def test_sources_tells_the_worse_of_two_needs() -> None:
+    """Where two fields beside it ask for one group in different ways, the one that was not met is what is said."""
+
+    class OnlyStrict(Old):
+        def cell(self, cell: Any, need: Need) -> Any:
+            return cell if need.within is None else super().cell(cell, need)
+
+    for first, second in (("", '@fresh(within: "1s")'), ('@fresh(within: "1s")', "")):
+        document = f"""{{ {ORDER} {{ a: execution {first} {{ good {{ value }} }}
+            b: execution {second} {{ good {{ value }} }} {SOURCES} }} }}"""
+        cache = FakeCache(old={EXECUTION: OnlyStrict()})
+        [status] = (await data(over(cache), document))["productionOrder"]["sources"]
+        assert status["outcome"] == "STALE"
+
+
+async def test_the_bound_is_told_as_it_was_asked() -> None:
+    """A bound below a second is not rounded; a bound by a write alone has no age to tell."""
+    cache = FakeCache(old={EXECUTION: Old()})
+    document = f"""{{ a: {ORDER} {{ execution @fresh(within: "500ms") {{ percentComplete }} }}
+        b: productionOrder({ID}, freshness: {{afterWrite: "wt_8c1f"}}) {{ execution {{ percentComplete }} }} }}"""
+    one, other = sorted(unmet(await ask(over(cache), document)), key=lambda entry: str(entry["path"]))
+    assert one["maxAgeSeconds"] == 0.5
+    assert "maxAgeSeconds" not in other
 
 
 async def test_many_places_are_cut_short() -> None:
