@@ -118,6 +118,8 @@ def _at_work_centers(loads: Loads, centers: Filter | None, doubts: Doubts) -> Ke
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
         found = await loads.load_set(Operation, "order", [key_of(row) or "" for row in rows], True)
+        for answer in found:
+            doubt(doubts, answer)
         return [
             any(
                 joined((operation.plant, operation.work_center)) in centers
@@ -136,20 +138,26 @@ def _at_checkpoint(info: Info, wanted: ProductionOrderFilter, doubts: Doubts) ->
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
         found = await asyncio.gather(*[checkpoints(row, info) for row in rows])
         states = [next(c.state for c in each if c.kind is wanted.checkpoint) for each in found]
-        unknown = [row for row, state in zip(rows, states, strict=True) if state is CheckpointState.UNKNOWN]
-        await asyncio.gather(*[_silent(row, info, doubts) for row in unknown])
+        for row, state in zip(rows, states, strict=True):
+            if state is CheckpointState.UNKNOWN or info.context.flawed:
+                await _doubtful(row, info, doubts, state is CheckpointState.UNKNOWN)
         return [state is wanted.checkpoint_state for state in states]
 
     return keep
 
 
-async def _silent(row: ProductionOrder, info: Info, doubts: Doubts) -> None:
-    """Note which owners of the milestones' evidence were silent; it is all loaded already."""
+async def _doubtful(row: ProductionOrder, info: Info, doubts: Doubts, unknown: bool) -> None:
+    """Note which owners' evidence is old, and which were silent where that left the milestone unknown; it is all
+    loaded already.
+    """
     table, loaders = EXPOSED[ProductionOrder].fields, loaders_at(info)
     for name in CHECKPOINT_NEEDS:
         edge = table[name]
         if isinstance(edge, Edge):
-            doubt(doubts, await follow(edge, row, loaders))
+            answer = await follow(edge, row, loaders)
+            doubts.age(answer.stale)
+            if unknown:
+                doubt(doubts, answer)
 
 
 async def shipments(

@@ -58,8 +58,8 @@ async def found_set(info: Info, wanted: Mapping[int, tuple[type, str]]) -> dict[
         by_class.setdefault(cls, {})[key] = None
     answers: dict[tuple[type, str], Answer[Any]] = {}
     for cls, keys in by_class.items():
-        found: list[Answer[Any]] = await loads.loaders.each(cls, keys)
-        for key, answer in zip(keys, found, strict=True):
+        several: list[Answer[Any]] = await loads.loaders.each(cls, keys)
+        for key, answer in zip(keys, several, strict=True):
             missed(info, cls, answer)
             answers[cls, key] = answer
     return {number: _placed(loads, answers[place], number) for number, place in wanted.items()}

@@ -17,7 +17,7 @@ import msgspec
 from resolvers.context import Context
 from resolvers.freshness import Loads
 from resolvers.loaders import Call, older
-from resolvers.sourcing import aged, failure, lacking
+from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
 from sources.base import Filter, Lister, Page, Query, Stale, Tally
@@ -330,8 +330,7 @@ class _Walk:
         failed = {s: failure(ctx, s, group, error, (group,)) for s, error in doubts.failures.items()}
         said = dict(self.statuses)
         for system, status in (old | failed).items():
-            if system not in said or said[system].outcome is SourceOutcome.OK:
-                said[system] = status
+            said[system] = worse(said.get(system), status)
         return list(said.values())
 
 

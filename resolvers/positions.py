@@ -9,7 +9,7 @@ from decimal import Decimal
 from resolvers.context import Context
 from resolvers.freshness import Loads
 from resolvers.loaders import Answer
-from resolvers.sourcing import GOOD, statuses
+from resolvers.sourcing import statuses, worse
 from resolvers.units import convert, of, total
 from schema.base import Quantity, SourceStatus, join_key
 from schema.material import (
@@ -60,8 +60,7 @@ async def positions_of(
         heard = _heard(loads.ctx, record, stock, moved)
         for status in heard:
             place = (status.system, status.group)
-            if place not in said or status.outcome not in GOOD:
-                said[place] = status
+            said[place] = worse(said.get(place), status)
         found.extend(_positions(number, record, stock, moved, keep, heard))
     return found, list(said.values())
 

@@ -36,9 +36,8 @@ async def sources(row: Any, info: Info) -> list[SourceStatus]:
     found: dict[tuple[str, str], SourceStatus] = {}
     for (edge, _), answer in zip(asked, answers, strict=True):
         for status in statuses(ctx, edge.name, answer, needed[edge.name]):
-            known = found.setdefault((status.system, status.group), status)
-            if known.outcome in GOOD and status.outcome not in GOOD:
-                found[status.system, status.group] = status
+            place = (status.system, status.group)
+            found[place] = worse(found.get(place), status)
     found.update(_later(exposed.cls, names))
     return list(found.values())
 
@@ -91,6 +90,14 @@ def lacking(status: SourceStatus) -> bool:
     """Whether something is missing for it (and not only old)."""
     served = status.outcome is SourceOutcome.STALE and not status.affected_fields
     return status.outcome not in GOOD and not served
+
+
+def worse(one: SourceStatus | None, other: SourceStatus) -> SourceStatus:
+    """The graver of two statuses, the first of equals: nothing is graver than something missing, then what is old."""
+    grave = [
+        0 if status is None else 1 + (status.outcome not in GOOD) + lacking(status) for status in (one, other)
+    ]
+    return other if one is None or grave[1] > grave[0] else one
 
 
 def _moment(at: float) -> datetime:

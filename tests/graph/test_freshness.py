@@ -11,7 +11,7 @@ from schema.base import SourceOutcome
 from schema.errors import RequestError, SourceUnavailable
 from schema.logistics import ShipmentWarehouse
 from schema.material import InventoryBalance, Item, Lot
-from schema.production import OrderExecution
+from schema.production import OrderExecution, ProductionOrder
 from schema.quality import QualityHold
 from sources.base import Lane, Need, Stale, Written
 from tests.graph.fakes import ask, code_of, context, data, hops
@@ -298,6 +298,25 @@ async def test_of_several_nodes_the_one_that_is_too_old_is_withheld() -> None:
     assert [entry["path"] for entry in unmet(result)] == [["nodes", 1]]
 
 
+class OnlyStrict(Old):
+    """Too old for who states a bound, good enough for who does not."""
+
+    def cell(self, cell: Any, need: Need) -> Any:
+        """What is given in place of a fresh cell."""
+        return cell if need.within is None else super().cell(cell, need)
+
+
+async def test_what_a_function_finds_is_withheld_in_the_same_way() -> None:
+    """A field that loads in its own way is null with an error, too."""
+    cache = FakeCache(old={("ERP", ProductionOrder): OnlyStrict()})
+    document = f"""{{ productionOrder(id: "po:1710/{number(1)}", freshness: {{allowStale: false}})
+        {{ holds {{ number target @fresh(within: "1s") {{ id }} }} }} }}"""
+    result = await ask(over(cache), document)
+    [error] = result.errors or []
+    assert (error.path, code_of(error)) == (["productionOrder", "holds", 0, "target"], "FRESHNESS_NOT_MET")
+    assert (result.data or {})["productionOrder"] == {"holds": [{"number": "H1", "target": None}]}
+
+
 async def test_a_stub_stays_a_stub() -> None:
     """An edge that shows its target by the key alone keeps doing so; the path is listed, without an error."""
     cache = FakeCache(old={("ERP", Item): Old()})
@@ -336,11 +355,6 @@ async def test_sources_asks_as_the_fields_beside_it_do() -> None:
 
 async def test_sources_tells_the_worse_of_two_needs() -> None:
     """Where two fields beside it ask for one group in different ways, the one that was not met is what is said."""
-
-    class OnlyStrict(Old):
-        def cell(self, cell: Any, need: Need) -> Any:
-            return cell if need.within is None else super().cell(cell, need)
-
     for first, second in (("", '@fresh(within: "1s")'), ('@fresh(within: "1s")', "")):
         document = f"""{{ {ORDER} {{ a: execution {first} {{ good {{ value }} }}
             b: execution {second} {{ good {{ value }} }} {SOURCES} }} }}"""
@@ -406,6 +420,22 @@ async def test_a_filter_on_old_facts_says_so() -> None:
     assert len(page["nodes"]) == 3
     assert page["partial"] is False
     assert {"system": {"code": "MES"}, "outcome": "STALE"} in page["sources"]
+
+
+async def test_a_filter_on_old_milestones_says_so() -> None:
+    """Rows sifted by a milestone whose evidence is old: its system is STALE, beside one that is silent for others."""
+    plant = systems()
+    plant.qms.fault = SourceUnavailable("down")
+    cache = FakeCache(old={EXECUTION: Old(met=True)})
+    document = """{ productionOrders(first: 3, filter: {checkpoint: EXECUTION_STARTED, checkpointState: DONE}) {
+        nodes { number } partial sources { system { code } outcome } } }"""
+    page = (await data(over(cache, plant), document))["productionOrders"]
+    assert len(page["nodes"]) == 3
+    assert page["partial"] is False
+    assert {status["system"]["code"]: status["outcome"] for status in page["sources"]} == {
+        "ERP": "OK",
+        "MES": "STALE",
+    }
 
 
 async def test_old_stock_is_compared_and_marked() -> None:
