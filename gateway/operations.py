@@ -68,7 +68,7 @@ class Operations:
         Nothing where a part is missing, old, partial or not vouched for, nor where the document asks for this moment.
         A trace tells of one run and is not kept either.
         """
-        barred = context.flawed or context.missed or context.momentary or context.traced
+        barred = context.flawed or context.momentary or context.traced
         life = context.tightest
         if barred or life is None:
             return {}

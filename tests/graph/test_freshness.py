@@ -182,6 +182,15 @@ async def test_a_token_of_another_gateway_means_everything_live() -> None:
     assert [need.written for need in cache.needs("ERP", "orders")] == [Written(ARRIVED)]
 
 
+async def test_fresh_keeps_the_write_of_its_root() -> None:
+    """@fresh changes the age alone: below it the write must be visible all the same."""
+    cache = FakeCache()
+    document = f"""{{ productionOrder({ID}, freshness: {{afterWrite: "wt_8c1f"}}) {{
+        execution @fresh(within: "1h") {{ percentComplete }} }} }}"""
+    await data(over(cache), document)
+    assert cache.needs("MES", "orders") == [Need(3600.0, ARRIVED, True, Written(ARRIVED))]
+
+
 @pytest.mark.parametrize(
     ("said", "named"),
     [
@@ -436,6 +445,23 @@ async def test_a_filter_on_old_milestones_says_so() -> None:
         "ERP": "OK",
         "MES": "STALE",
     }
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (0, 1, 2), (2, 0, 1)])
+async def test_the_worst_of_one_place_is_told(order: tuple[int, ...]) -> None:
+    """Where one place looks at many rows, as the filter of a list does, the oldest of them is told, once."""
+    ages = {number(2 * place): 100.0 + rank for place, rank in enumerate(order)}
+
+    class ByRow(Old):
+        def cell(self, cell: Any, need: Need) -> Any:
+            if cell is None or cell.order not in ages:
+                return cell
+            return Old(ages[cell.order]).cell(cell, need)
+
+    cache = FakeCache(old={EXECUTION: ByRow()})
+    document = """{ productionOrders(first: 3, filter: {statuses: [IN_PROGRESS]}, freshness: {maxAgeSeconds: 5})
+        { nodes { number } } }"""
+    assert [entry["ageSeconds"] for entry in unmet(await ask(over(cache), document))] == [102]
 
 
 async def test_old_stock_is_compared_and_marked() -> None:
