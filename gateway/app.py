@@ -29,6 +29,7 @@ from gateway.http import BodyLimits, GraphQLEndpoint
 from gateway.limits import DocumentLimits
 from gateway.operations import Operations
 from gateway.quota import Quotas
+from gateway.request import lane_of
 from gateway.telemetry import RequestLog
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
@@ -147,13 +148,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
 
-    def make_context(_: Request) -> Context:
+    def make_context(http: Request) -> Context:
         return Context(
             catalog,
             deadline_ms=settings.deadline_ms,
             aliases=settings.aliases,
             max_page=settings.limits.max_page,
             started=now(),
+            lane=lane_of(http.headers),
         )
 
     engine = SchemaEngine(

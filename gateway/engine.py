@@ -26,6 +26,7 @@ from gateway.documents import Document, DocumentInvalid, Documents, hash_of
 from gateway.http import Answer, GraphQLRequest, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
+from gateway.request import HttpRefusal
 from gateway.telemetry import request_facts
 from schema.errors import CrossdockError, RequestError
 
@@ -42,12 +43,16 @@ class Hooks(Protocol):
         """Facts about a valid document, found once for all its runs."""
         ...
 
-    def begin(self, context: Any, described: object) -> None:
-        """Give the operation's context the facts about its document."""
+    def begin(self, context: Any, described: object, request: GraphQLRequest) -> None:
+        """Give the operation's context the facts about its document; refuses what the request must not say."""
         ...
 
     def extensions(self, context: Any) -> dict[str, Any] | None:
         """What goes into the answer's ``extensions``."""
+        ...
+
+    def headers(self, context: Any) -> dict[str, str]:
+        """What HTTP is told about the answer of a query that has no errors."""
         ...
 
 
@@ -86,7 +91,10 @@ class SchemaEngine:
         self.debug = debug
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
-        """Answers one request; raises ClientGone if the client leaves while a query runs."""
+        """Answers one request.
+
+        Raises ClientGone if the client leaves while a query runs, and HttpRefusal where ``make_context`` does.
+        """
         facts = request_facts(http.scope)
         try:
             document = self._document(request)
@@ -124,19 +132,21 @@ class SchemaEngine:
         try:
             # A query stops when its reader leaves; a mutation that has begun is carried through.
             is_query = operation.operation is OperationType.QUERY
-            result = await (while_connected(http, work) if is_query else work)
+            result, headers = await (while_connected(http, work) if is_query else work)
+        except HttpRefusal:
+            raise
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return self._answer(result, request_facts(http.scope).request_id)
+        return self._answer(result, request_facts(http.scope).request_id, headers)
 
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
-    ) -> ExecutionResult:
+    ) -> tuple[ExecutionResult, dict[str, str]]:
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
         async with scope as context:
             if self.hooks is not None:
-                self.hooks.begin(context, document.described)
+                self.hooks.begin(context, document.described, request)
             running = execute(
                 self.schema,
                 document.ast,
@@ -147,11 +157,19 @@ class SchemaEngine:
                 hide_suggestions=not self.documents.limits.introspection,
             )
             result = await running if isawaitable(running) else running
-            if self.hooks is not None:
-                result.extensions = self.hooks.extensions(context)
-            return result
+            return result, self._told(result, operation, context)
 
-    def _answer(self, result: ExecutionResult, request_id: str) -> Answer:
+    def _told(
+        self, result: ExecutionResult, operation: OperationDefinitionNode, context: Any
+    ) -> dict[str, str]:
+        """Let the graph say what else belongs to the answer; returns the headers."""
+        if self.hooks is None:
+            return {}
+        result.extensions = self.hooks.extensions(context)
+        good = operation.operation is OperationType.QUERY and not result.errors
+        return self.hooks.headers(context) if good else {}
+
+    def _answer(self, result: ExecutionResult, request_id: str, headers: dict[str, str]) -> Answer:
         errors = result.errors or []
         # graphql-core reports variables it cannot coerce without a path: nothing has been executed then.
         request_error = result.data is None and bool(errors) and all(error.path is None for error in errors)
@@ -166,7 +184,7 @@ class SchemaEngine:
         body["data"] = result.data
         if result.extensions:
             body["extensions"] = result.extensions
-        return Answer(body)
+        return Answer(body, headers=headers)
 
 
 def choose_operation(document: Document, name: str | None) -> OperationDefinitionNode:

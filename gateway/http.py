@@ -19,7 +19,8 @@ fault of the gateway                   500, masked                      the same
 ``application/json`` is the answer's type where the client has no opinion (no Accept, ``*/*``), as the
 specification's watershed for older clients asks. A POST must be ``application/json``: a form or a text, which a
 foreign page may send without asking, is refused, so there is no cross-site request forgery. Answers are never
-stored (``Cache-Control: no-store``) unless the engine says otherwise, and vary by ``Accept``.
+stored (``Cache-Control: no-store``) unless the engine says otherwise, and vary by ``Accept``; an answer that may be
+stored varies by what else it depends on, too.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class Answer:
 
 
 class Engine(Protocol):
-    """Whatever runs GraphQL: it answers every request, and raises only ClientGone."""
+    """Whatever runs GraphQL: it answers every request, and raises only ClientGone and HttpRefusal."""
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
         """Answers one request; ``http`` gives headers, state and the connection."""

@@ -1,14 +1,32 @@
-"""Between the engine and the graph: what a document selects, and what an answer says about its sources."""
+"""Between the engine and the graph: what a document asks for, and what an answer says about its sources and its age."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema
 
-from resolvers.context import Context
+from gateway.request import LANE, GraphQLRequest
+from resolvers.context import Context, Place, Unmet
 from resolvers.scalars import write_datetime
-from resolvers.selection import selected_types
-from resolvers.sourcing import camel
+from resolvers.selection import is_momentary, selected_types
+from resolvers.trail import camel
+from resolvers.within import Stated, stated
+from schema.errors import FreshnessNotMet, RequestError
+
+MAX_UNMET = 100
+"""Most places of which the extensions say that a bound could not be met."""
+VARY = f"Accept, Authorization, {LANE}"
+"""What a stored answer depends on besides the request itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is known of a document: the classes it loads, what it says of freshness, whether it tells of this moment."""
+
+    selected: frozenset[type]
+    stated: Stated
+    momentary: bool
 
 
 class Operations:
@@ -18,22 +36,100 @@ class Operations:
         self.schema = schema
 
     def describe(self, document: DocumentNode) -> object:
-        """The classes a document loads, so that a payload that serves several is fetched once."""
-        return selected_types(self.schema, document)
+        """What a document loads and says of freshness; raises ``RequestError`` where it says it wrongly."""
+        said = stated(document)
+        return Described(selected_types(self.schema, document), said, is_momentary(self.schema, document))
 
-    def begin(self, context: Context, described: object) -> None:
-        """Tell the loaders what the document selects."""
-        if isinstance(described, frozenset):
-            context.bounds.selected = described
+    def begin(self, context: Context, described: object, request: GraphQLRequest) -> None:
+        """Tell the operation what its document selects, and what the request wants to be told."""
+        context.traced = _wants_trace(request.extensions)
+        if isinstance(described, Described):
+            described.stated.check(request.variables)
+            context.fresh = described.stated.anywhere
+            context.bounds.selected = described.selected
+            context.momentary = described.momentary
 
     def extensions(self, context: Context) -> dict[str, Any] | None:
-        """Why a root field is null, where its owner could not be asked; None when nothing is missing."""
-        if not context.missed:
-            return None
-        entries = []
-        for field, status in context.missed:
-            said = {camel(key): value for key, value in asdict(status).items() if value not in (None, ())}
-            if status.last_good_at is not None:
-                said["lastGoodAt"] = write_datetime(status.last_good_at)
-            entries.append({"path": [camel(field)], **said})
-        return {"sources": entries}
+        """Who is missing at the roots, where a bound was not met, and the trace, each only where there is something."""
+        said: dict[str, Any] = {}
+        if context.missed:
+            said["sources"] = _missed(context)
+        if context.unmet:
+            said["freshness"] = [_unmet(context, *one) for one in islice(context.unmet.items(), MAX_UNMET)]
+        if len(context.unmet) > MAX_UNMET:
+            said["freshnessLeftOut"] = len(context.unmet) - MAX_UNMET
+        if context.traced:
+            said["crossdock"] = trace_of(context)
+        return said or None
+
+    def headers(self, context: Context) -> dict[str, str]:
+        """How long the answer may be kept: as long as the part of it whose time is over first.
+
+        Nothing where a part is missing, old, partial or not vouched for, nor where the document asks for this moment.
+        A trace tells of one run and is not kept either.
+        """
+        barred = context.flawed or context.momentary or context.traced
+        life = context.tightest
+        if barred or life is None:
+            return {}
+        age = max(0, int(context.arrived + context.elapsed - life.read_at))
+        if age >= int(life.max_age):
+            return {}
+        return {"Cache-Control": f"private, max-age={int(life.max_age)}", "Age": str(age), "Vary": VARY}
+
+
+def _missed(context: Context) -> list[dict[str, Any]]:
+    """Why a root field is null, where its owner could not be asked."""
+    entries = []
+    for field, status in context.missed:
+        said = {camel(key): value for key, value in asdict(status).items() if value not in (None, ())}
+        if status.last_good_at is not None:
+            said["lastGoodAt"] = write_datetime(status.last_good_at)
+        entries.append({"path": [camel(field)], **said})
+    return entries
+
+
+def _unmet(context: Context, place: tuple[Place, str], unmet: Unmet) -> dict[str, Any]:
+    """One place that got something older than it asked for, or nothing for that."""
+    path, system = place
+    age = None if unmet.read_at is None else max(0, int(context.arrived - unmet.read_at))
+    bound = unmet.within
+    said = {
+        "path": list(path),
+        "code": FreshnessNotMet.code,
+        "system": system,
+        "ageSeconds": age,
+        "maxAgeSeconds": int(bound) if bound is not None and bound.is_integer() else bound,
+        "reason": unmet.reason,
+        "message": unmet.message,
+        "served": unmet.served,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def trace_of(context: Context) -> dict[str, Any]:
+    """What the operation asked of the systems, hop by hop: calls, keys, what the tiers of the cache had, and the time."""
+    hops: dict[tuple[str, str], dict[str, Any]] = {}
+    for call in context.calls:
+        empty = {"calls": 0, "keys": 0, "l1": 0, "l2": 0, "shared": 0, "ms": 0.0}
+        hop = hops.setdefault((call.system, call.read), {"system": call.system, "read": call.read, **empty})
+        hop["calls"] += call.upstream
+        hop["keys"] += call.keys
+        hop["l1"] += call.l1
+        hop["l2"] += call.l2
+        hop["shared"] += call.shared
+        hop["ms"] = round(hop["ms"] + call.milliseconds, 3)
+    ms = round(context.elapsed * 1000, 3)
+    return {"hops": list(hops.values()), "ms": ms, "lane": context.lane.name.lower()}
+
+
+def _wants_trace(extensions: dict[str, Any]) -> bool:
+    """Whether a request asks for its trace."""
+    asked = extensions.get("crossdock") or {}
+    trace = asked.get("trace") if isinstance(asked, dict) else asked
+    if trace is None or (isinstance(asked, dict) and isinstance(trace, bool)):
+        return bool(trace)
+    raise RequestError(
+        "extensions.crossdock must be an object whose 'trace' is true or false.",
+        hint='Send {"extensions": {"crossdock": {"trace": true}}}.',
+    )

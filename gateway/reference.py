@@ -51,27 +51,18 @@ REQUEST_CODES = {
 }
 """Codes of requests that are refused before anything is asked of a system."""
 
-FRESHNESS = """
+KEEPING = """
 Every group of facts is kept for as long as its policy says, first in the process, then in Redis where `redis_url` is
 set. Within `max_age` it is fresh. For `stale_while_revalidate` after that it is given at once, marked, while it is read
 anew. Where its system cannot answer, it is given, marked, for `stale_if_error` after `max_age`; a refusal (401, 403,
 another 4xx, a payload that cannot be mapped) lets nothing older through. Errors are never kept; that a system does not
-know a key is, for `negative_max_age`. With `never_stale` nothing is ever given past `max_age`.
-
-A marked group says so: `provenance { stale staleReason ageSeconds fetchedAt }`, and `sources` beside it has the outcome
-`STALE` or the system's trouble, with `lastGoodAt`.
-
-A request may state its own need. `freshness: {maxAgeSeconds: 30}` on a root, or `@fresh(within: "30s")` on a field, is
-the oldest age accepted when the request arrived: stricter than the policy, it makes the gateway ask; more patient, it
-saves a call, except for what is `never_stale`. `allowStale: false` refuses everything marked. `afterWrite` takes the
-`writeToken` of a write and gives nothing read before it. Where the need cannot be met and older values are allowed,
-they are given and `extensions.freshness` lists the path with `FRESHNESS_NOT_MET`; where they are not, the path is null
-and `errors` says so.
+know a key is, for `negative_max_age`. With `never_stale` nothing is ever given past `max_age`, be the client ever so
+patient. How a request asks for what it needs, and what is said about old values: [freshness](freshness.md).
 
 `crossdock invalidate po:1710/1000040` (or `POST /admin/invalidate`) makes every worker forget what it keeps about an
 object; `po:*` is all of a kind, `sys:SAP_PRD` everything of a system.
 """.strip()
-"""The words of the page about freshness; the numbers come from the code."""
+"""The words of the page about keeping; the numbers come from the code."""
 
 _Section: TypeAlias = tuple[str, str, str | None, dict[str, FieldInfo]]
 
@@ -118,7 +109,7 @@ def settings_page() -> str:
         (
             "[cache]",
             "What is kept of the systems' answers. How long, `[systems.CODE.cache]` says, then `[cache.types]`, then "
-            "the defaults: see [freshness](freshness.md).",
+            "the defaults: see [keeping](keeping.md).",
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
         ),
@@ -186,9 +177,9 @@ def adapters_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def freshness_page() -> str:
-    """docs/freshness.md: what is kept how long, type by type, and how a request says what it needs."""
-    lines = ["# Freshness", MADE, *_paragraphs(FRESHNESS)]
+def keeping_page() -> str:
+    """docs/keeping.md: what is kept how long, type by type."""
+    lines = ["# Keeping", MADE, *_paragraphs(KEEPING)]
     lines += ["## Defaults\n", *_paragraphs(inspect.getdoc(policy) or "")]
     lines += ["Seconds; a type that is not named has the last row.\n"]
     header = ["Type", *[f"`{part}`" for part in policy.PARTS]]
@@ -204,7 +195,7 @@ def _policy_row(name: str, kept: Policy) -> str:
 
 
 PAGES = {
-    "freshness.md": freshness_page,
+    "keeping.md": keeping_page,
     "settings.md": settings_page,
     "errors.md": errors_page,
     "adapters.md": adapters_page,

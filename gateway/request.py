@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from gateway.media import parse_content_type
 from schema.errors import CrossdockError
+from sources.base import Lane
 
 T = TypeVar("T")
 PARAMETERS = ("query", "operationName", "variables", "extensions")
@@ -68,6 +69,24 @@ class HttpRefusal(CrossdockError):
         self.status = int(status)
         self.code = code
         self.headers = dict(headers or {})
+
+
+LANE = "Crossdock-Lane"
+"""The header by which a client says how urgent its requests are."""
+
+
+def lane_of(headers: Headers) -> Lane:
+    """The lane that a request asks for, the application's where it does not say; raises HttpRefusal."""
+    values = headers.getlist(LANE)
+    names = {lane.name.lower(): lane for lane in Lane}
+    if not values:
+        return Lane.APP
+    lane = names.get(values[0].strip().lower()) if len(values) == 1 else None
+    if lane is None:
+        raise HttpRefusal(
+            f"The header {LANE}: {_shown(', '.join(values))} is no lane.", hint=f"One of {', '.join(names)}."
+        )
+    return lane
 
 
 async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:

@@ -9,6 +9,7 @@ from typing import Any
 from strawberry.types import Info
 
 from resolvers.edges import EXPOSED, Edge, follow
+from resolvers.freshness import at
 from resolvers.loaders import Answer
 from resolvers.statuses import active
 from resolvers.units import convert
@@ -73,23 +74,23 @@ class Evidence:
 
 async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
     """The milestones of the order, in their natural order, each judged by its owner's evidence."""
-    ctx = info.context
+    loads = at(info)
     table = EXPOSED[ProductionOrder].fields
     edges = [table[name] for name in CHECKPOINT_NEEDS]
     answers: list[Any] = await asyncio.gather(
-        *[follow(edge, row, ctx.loaders) for edge in edges if isinstance(edge, Edge)]
+        *[follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)]
     )
     evidence = Evidence(*answers)
     numbers = [join_key(shipment.number) for shipment in evidence.shipments.value or ()]
     mixed = _mixed(evidence, row.item)
     confirmed, posted, items = await asyncio.gather(
-        ctx.loaders.each(ShipmentWarehouse, numbers, "shipment"),
-        ctx.loaders.each(ShipmentPosting, numbers, "shipment"),
-        ctx.loaders.each(Item, [join_key(number) for number in mixed]),
+        loads.each(ShipmentWarehouse, numbers, "shipment"),
+        loads.each(ShipmentPosting, numbers, "shipment"),
+        loads.each(Item, [join_key(number) for number in mixed]),
     )
     evidence.confirmed, evidence.posted = confirmed, posted
     evidence.items = {answer.value.number: answer.value for answer in items if answer.value is not None}
-    return judged(evidence, row.item, ctx.now)
+    return judged(evidence, row.item, loads.ctx.now)
 
 
 def _mixed(evidence: Evidence, product: str) -> list[str]:

@@ -4,6 +4,7 @@ from strawberry.types import Info
 
 from resolvers.common import keys_of
 from resolvers.edges import Edge, Fact, Function, expose
+from resolvers.freshness import at
 from resolvers.integration import LINE_FIELDS
 from resolvers.loaders import Answer
 from resolvers.sourcing import sources
@@ -40,7 +41,7 @@ RELEASED = {
 
 async def line_checkpoints(row: SalesOrderLine, info: Info) -> list[Checkpoint]:
     """Whether the production orders of the line are released and its shipments are on their way."""
-    loaders = info.context.loaders
+    loaders = at(info)
     key = join_key(row.order, row.number)
     orders: Answer[list[ProductionOrder]] = await loaders.many(ProductionOrder, key, "sales_line")
     shipments: Answer[list[Shipment]] = await loaders.many(Shipment, key, "sales_line")
@@ -59,7 +60,7 @@ async def line_checkpoints(row: SalesOrderLine, info: Info) -> list[Checkpoint]:
 
 async def _confirmed(shipments: Answer[list[Shipment]], info: Info) -> list[bool]:
     numbers = [join_key(shipment.number) for shipment in shipments.value or ()]
-    found = await info.context.loaders.each(ShipmentWarehouse, numbers, "shipment")
+    found = await at(info).each(ShipmentWarehouse, numbers, "shipment")
     return [answer.value is not None and answer.value.confirmed_at is not None for answer in found]
 
 

@@ -26,14 +26,14 @@ def value(quantity: Quantity) -> Decimal:
     return quantity.value
 
 
-def age_seconds(provenance: Provenance, now: datetime) -> int:
-    """How old the values are: seconds between their fetch and this answer."""
-    return max(0, int((now - provenance.fetched_at).total_seconds()))
+def age_seconds(provenance: Provenance, arrived: datetime) -> int:
+    """How old the values were when the request arrived, in seconds; 0 where they were read for it."""
+    return max(0, int((arrived - provenance.fetched_at).total_seconds()))
 
 
-def mode(provenance: Provenance, now: datetime) -> ReadMode:
+def mode(provenance: Provenance, arrived: datetime) -> ReadMode:
     """LIVE when the values were fetched for this very answer."""
-    return ReadMode.LIVE if provenance.fetched_at >= now else ReadMode.CACHE
+    return ReadMode.LIVE if provenance.fetched_at >= arrived else ReadMode.CACHE
 
 
 def stale(provenance: Provenance) -> bool:

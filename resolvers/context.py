@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from resolvers.loaders import Bounds, Call, Loaders
-from schema.base import Plant, SourceStatus, SourceSystem
-from sources.base import EVERYTHING, Lister, Listers, Page, Providers, Scope
+from schema.base import Plant, SourceOutcome, SourceStatus, SourceSystem
+from schema.errors import FreshnessNotMet
+from sources.base import EVERYTHING, Lane, Lifetime, Listers, Need, Providers, Scope
 
 
 class Systems(Protocol):
@@ -56,9 +57,29 @@ class Actor:
     filter: Scope = EVERYTHING
 
 
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """What one system gave at one place was older than the place asked for, or was withheld for that (``served``)."""
+
+    system: str
+    read_at: float | None
+    within: float | None
+    reason: SourceOutcome
+    message: str
+    served: bool
+
+
+Place: TypeAlias = tuple[str | int, ...]
+"""A path in the answer."""
+
+
 @dataclass(slots=True)
 class Context:
-    """One operation. Make it inside the running loop."""
+    """One operation. Make it inside the running loop.
+
+    ``started`` is the moment at which facts are judged, and tests may make it stand still. ``arrived`` is when the
+    request really came, in seconds since the epoch: ages are counted from there.
+    """
 
     systems: Systems
     deadline_ms: int = 5000
@@ -67,18 +88,49 @@ class Context:
     selected: frozenset[type] = frozenset()
     max_page: int = 500
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    max_age_seconds: int | None = None
+    lane: Lane = Lane.APP
+    arrived: float = field(default_factory=time.time)
     memo: dict[Any, Any] = field(default_factory=dict)
     missed: list[tuple[str, SourceStatus]] = field(default_factory=list)
     """Root fields that are null because an owner could not be asked."""
+    fresh: bool = False
+    """Whether the document says @fresh somewhere."""
+    asked: dict[str, Loaders] = field(default_factory=dict)
+    """The loaders for what the ``freshness`` of a root asks for, by the root's response key."""
+    unmet: dict[tuple[Place, str], Unmet] = field(default_factory=dict)
+    """Where a bound could not be met, by path and system."""
+    withheld: dict[Place, FreshnessNotMet] = field(default_factory=dict)
+    """The paths that got nothing for that."""
+    flawed: bool = False
+    """Whether some part is missing, partial or older than it should be."""
+    momentary: bool = False
+    """Whether the document asks for something that is only true now."""
+    traced: bool = False
+    """Whether the request asked what it cost."""
     bounds: Bounds = field(init=False)
     loaders: Loaders = field(init=False)
+    began: float = field(default_factory=time.perf_counter)
+    arrived_at: datetime = field(init=False)
+    _others: dict[Need, Loaders] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         deadline = time.monotonic() + self.deadline_ms / 1000
-        self.bounds = Bounds(deadline, self.actor.filter, self.selected)
+        self.arrived_at = datetime.fromtimestamp(self.arrived, UTC)
+        self.bounds = Bounds(deadline, self.actor.filter, self.selected, self.lane)
+        self.loaders = self._loading(Need(arrived=self.arrived))
+
+    def loading(self, need: Need) -> Loaders:
+        """The loaders for one need; they share nothing with those for another."""
+        if need == self.loaders.need:
+            return self.loaders
+        found = self._others.get(need)
+        if found is None:
+            found = self._others[need] = self._loading(need)
+        return found
+
+    def _loading(self, need: Need) -> Loaders:
         local = {Plant: self.systems.plants.get, SourceSystem: self.systems.system}
-        self.loaders = Loaders(self.systems.route, local, self.bounds)
+        return Loaders(self.systems.route, local, self.bounds, need)
 
     @property
     def now(self) -> datetime:
@@ -86,13 +138,25 @@ class Context:
         return self.started
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since the operation began."""
+        return time.perf_counter() - self.began
+
+    def moments(self, asked: Iterable[str]) -> dict[str, datetime]:
+        """The moments that a fact asks for by name."""
+        return {name: self.started if name == "now" else self.arrived_at for name in asked}
+
+    @property
     def calls(self) -> list[Call]:
         """The upstream calls made so far."""
         return self.bounds.calls
 
-    def prime(self, lister: Lister, page: Page) -> None:
-        """Keep what a page brought, so that the read it belongs to is not asked again for these keys."""
-        self.loaders.prime(lister, page)
+    @property
+    def tightest(self) -> Lifetime | None:
+        """The lifetime that ends first of everything that was loaded; None where nobody vouches for some of it."""
+        lives = [call.tightest for call in self.calls]
+        known = [life for life in lives if life is not None]
+        return min(known, key=lambda life: life.ends) if known and len(known) == len(lives) else None
 
     def hurry(self, deadline_ms: int) -> None:
         """Shorten the deadline to what the client allows."""

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias
 
-from resolvers.loaders import Answer, Loaders, stub
+from resolvers.loaders import Answer, Loading, older, stub
 from schema.base import KEYS, join_key, key_reader, split_key
+from sources.base import Stale
 
 
 class Interface:
@@ -57,7 +58,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A derived field: a pure function ``(row, *, <need>: Answer, …, now: datetime)``."""
+    """A derived field: a pure function ``(row, *, <need>: Answer, …, now: datetime)``.
+
+    A parameter ``now`` gets the moment at which facts are judged, ``arrived`` the one at which the request really came.
+    """
 
     name: str
     compute: Callable[..., Any]
@@ -65,9 +69,10 @@ class Fact:
     hidden: bool = False
 
     @property
-    def wants_now(self) -> bool:
-        """Whether the function depends on the moment."""
-        return "now" in inspect.signature(self.compute).parameters
+    def moments(self) -> tuple[str, ...]:
+        """The moments that the function depends on."""
+        parameters = inspect.signature(self.compute).parameters
+        return tuple(name for name in ("now", "arrived") if name in parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def edge_keys(edge: Edge, row: Any) -> list[str]:
     return [join_key(*prefix, value) for value in values]
 
 
-async def follow(edge: Edge, row: Any, loaders: Loaders) -> Answer[Any]:
+async def follow(edge: Edge, row: Any, loaders: Loading) -> Answer[Any]:
     """Load what an edge leads to: the answer with a row, a list of rows, or None and why."""
     if edge.each is not None:
         return await _follow_each(edge, row, loaders)
@@ -152,28 +157,31 @@ async def follow(edge: Edge, row: Any, loaders: Loaders) -> Answer[Any]:
     return several if edge.match is None else _matching(edge, edge.match, row, several)
 
 
-async def _follow_each(edge: Edge, row: Any, loaders: Loaders) -> Answer[Any]:
+async def _follow_each(edge: Edge, row: Any, loaders: Loading) -> Answer[Any]:
     keys = edge_keys(edge, row)
     answers: list[Answer[Any]] = await loaders.each(edge.target, keys, edge.by)
     rows, systems, failures = [], {}, {}
+    stale: dict[str, Stale] = {}
     for key, found in zip(keys, answers, strict=True):
         answer = _stubbed(edge, key, found) if edge.stub and found.value is None else found
         if answer.value is not None:
             rows.append(answer.value)
         systems.update(dict.fromkeys(answer.systems))
         failures.update(dict(answer.failures))
-    return Answer(rows, tuple(systems), tuple(failures.items()))
+        for system, old in answer.stale:
+            stale[system] = older(stale.get(system), old)
+    return Answer(rows, tuple(systems), tuple(failures.items()), tuple(stale.items()))
 
 
 def _stubbed(edge: Edge, key: str, answer: Answer[Any]) -> Answer[Any]:
     row: Any = stub(edge.target, dict(zip(KEYS[edge.target]["id"], split_key(key), strict=True)))
-    return Answer(row, answer.systems, answer.failures)
+    return Answer(row, answer.systems, answer.failures, answer.stale)
 
 
 def _matching(edge: Edge, match: Mapping[str, str], row: Any, answer: Answer[list[Any]]) -> Answer[Any]:
     if answer.value is None:
-        return Answer(None, answer.systems, answer.failures)
+        return Answer(None, answer.systems, answer.failures, answer.stale)
     wanted = [(theirs, getattr(row, ours)) for theirs, ours in match.items()]
     rows = [found for found in answer.value if all(getattr(found, name) == value for name, value in wanted)]
     value = rows if edge.many else (rows[0] if rows else None)
-    return Answer(value, answer.systems, answer.failures)
+    return Answer(value, answer.systems, answer.failures, answer.stale)

@@ -31,9 +31,9 @@ class FederatedSchema(strawberry.federation.Schema):
                 hint=f"Ask for at most {MAX_REPRESENTATIONS}.",
             )
         wanted: list[Any] = [_place(info, number, each) for number, each in enumerate(representations)]
-        good = [place for place in wanted if isinstance(place, tuple)]
-        rows = dict(zip(good, await found_set(info, good), strict=True))
-        return [rows[place] if isinstance(place, tuple) else place for place in wanted]
+        good = {number: place for number, place in enumerate(wanted) if isinstance(place, tuple)}
+        rows = await found_set(info, good)
+        return [rows.get(number, place) for number, place in enumerate(wanted)]
 
 
 def _place(info: Info, number: int, representation: Any) -> tuple[type, str] | GraphQLError:

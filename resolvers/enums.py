@@ -5,11 +5,23 @@ from enum import StrEnum
 
 import strawberry
 
+import schema.commerce
+import schema.equipment
 import schema.integration
+import schema.logistics
+import schema.material
 import schema.production
 import schema.quality
 
-MODULES = (schema.integration, schema.production, schema.quality)
+MODULES = (
+    schema.commerce,
+    schema.equipment,
+    schema.integration,
+    schema.logistics,
+    schema.material,
+    schema.production,
+    schema.quality,
+)
 """Imported so that every enum of the model exists before it is looked for."""
 
 

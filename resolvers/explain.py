@@ -23,7 +23,7 @@ from graphql import (
 
 from resolvers.context import Systems
 from resolvers.edges import EXPOSED, Edge, Fact, Function
-from resolvers.sourcing import snake
+from resolvers.trail import snake
 from schema.base import KEYS
 from schema.material import InventoryBalance, InventoryMovement, Item, Lot, LotTransformation
 from sources.base import Providers

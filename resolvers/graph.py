@@ -44,6 +44,7 @@ from resolvers.queries import (
 from resolvers.scalars import SCALARS
 from resolvers.stock import inventory_positions
 from resolvers.types import Types
+from resolvers.within import fresh
 
 QUERIES: Sequence[Callable[..., Any]] = (
     node,
@@ -90,6 +91,7 @@ def build_schema() -> strawberry.Schema:
             FederatedSchema(
                 query=query,
                 mutation=mutation,
+                directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
                 types=made,
                 config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
                 federation_version="2.7",

@@ -9,6 +9,7 @@ from strawberry.types import Info
 from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
 from resolvers.context import Context
 from resolvers.edges import EXPOSED, Edge, follow
+from resolvers.freshness import Loads, at, bounded, loaders_at
 from resolvers.ids import decode
 from resolvers.inputs import (
     Freshness,
@@ -23,7 +24,7 @@ from resolvers.inputs import (
 from resolvers.loaders import joined
 from resolvers.material import movement_posted_in
 from resolvers.paging import Connection, Doubts, Keep, Listing, listed, since
-from resolvers.sieves import Filters, among, bounded, by_fact, by_group, combined, contains, doubt
+from resolvers.sieves import Filters, among, by_fact, by_group, combined, contains, doubt
 from schema.base import Plant, join_key, key_of
 from schema.commerce import Party, PurchaseOrder, PurchaseOrderLine
 from schema.equipment import WorkCenter
@@ -64,9 +65,9 @@ async def production_orders(
 ) -> Connection[ProductionOrder]:
     """Production orders, newest systems first in their own order."""
     ctx: Context = info.context
-    bounded(ctx, freshness)
+    bounded(info, freshness)
     wanted = filter or ProductionOrderFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.ids("items", wanted.items, Item)
     filters.ids("work_centers", wanted.work_centers, WorkCenter)
@@ -89,18 +90,18 @@ async def production_orders(
         "search": contains("number"),
         "changed_since": since,
     }
-    doubts: Doubts = {}
+    doubts = Doubts()
     keep = combined(
-        _at_work_centers(ctx, filters.found.get("work_centers"), doubts),
-        _due(ctx, wanted.due, doubts),
-        by_fact(ctx, "status", wanted.statuses, doubts),
+        _at_work_centers(loads, filters.found.get("work_centers"), doubts),
+        _due(loads, wanted.due, doubts),
+        by_fact(loads, "status", wanted.statuses, doubts),
         _at_checkpoint(info, wanted, doubts),
     )
     listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted), doubts)
-    return await listed(ctx, listing, first, after)
+    return await listed(loads, listing, first, after)
 
 
-def _due(ctx: Context, window: TimeWindow | None, doubts: Doubts) -> Keep | None:
+def _due(loads: Loads, window: TimeWindow | None, doubts: Doubts) -> Keep | None:
     def test(plan: OrderPlanning) -> bool:
         return (
             window is not None
@@ -108,15 +109,17 @@ def _due(ctx: Context, window: TimeWindow | None, doubts: Doubts) -> Keep | None
             and window.start <= plan.planned_end < window.end
         )
 
-    return by_group(ctx, OrderPlanning, "order", test if window is not None else None, doubts)
+    return by_group(loads, OrderPlanning, "order", test if window is not None else None, doubts)
 
 
-def _at_work_centers(ctx: Context, centers: Filter | None, doubts: Doubts) -> Keep | None:
+def _at_work_centers(loads: Loads, centers: Filter | None, doubts: Doubts) -> Keep | None:
     if not isinstance(centers, tuple):
         return None
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
-        found = await ctx.loaders.load_set(Operation, "order", [key_of(row) or "" for row in rows], True)
+        found = await loads.load_set(Operation, "order", [key_of(row) or "" for row in rows], True)
+        for answer in found:
+            doubt(doubts, answer)
         return [
             any(
                 joined((operation.plant, operation.work_center)) in centers
@@ -135,20 +138,26 @@ def _at_checkpoint(info: Info, wanted: ProductionOrderFilter, doubts: Doubts) ->
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
         found = await asyncio.gather(*[checkpoints(row, info) for row in rows])
         states = [next(c.state for c in each if c.kind is wanted.checkpoint) for each in found]
-        unknown = [row for row, state in zip(rows, states, strict=True) if state is CheckpointState.UNKNOWN]
-        await asyncio.gather(*[_silent(row, info, doubts) for row in unknown])
+        for row, state in zip(rows, states, strict=True):
+            if state is CheckpointState.UNKNOWN or info.context.flawed:
+                await _doubtful(row, info, doubts, state is CheckpointState.UNKNOWN)
         return [state is wanted.checkpoint_state for state in states]
 
     return keep
 
 
-async def _silent(row: ProductionOrder, info: Info, doubts: Doubts) -> None:
-    """Note which owners of the milestones' evidence were silent; it is all loaded already."""
-    table = EXPOSED[ProductionOrder].fields
+async def _doubtful(row: ProductionOrder, info: Info, doubts: Doubts, unknown: bool) -> None:
+    """Note which owners' evidence is old, and which were silent where that left the milestone unknown; it is all
+    loaded already.
+    """
+    table, loaders = EXPOSED[ProductionOrder].fields, loaders_at(info)
     for name in CHECKPOINT_NEEDS:
         edge = table[name]
         if isinstance(edge, Edge):
-            doubt(doubts, await follow(edge, row, info.context.loaders))
+            answer = await follow(edge, row, loaders)
+            doubts.age(answer.stale)
+            if unknown:
+                doubt(doubts, answer)
 
 
 async def shipments(
@@ -160,9 +169,9 @@ async def shipments(
 ) -> Connection[Shipment]:
     """Shipments, in the order of the systems that have them."""
     ctx: Context = info.context
-    bounded(ctx, freshness)
+    bounded(info, freshness)
     wanted = filter or ShipmentFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.ids("carriers", wanted.carriers, Party)
     filters.ids("customers", wanted.customers, Party)
@@ -184,13 +193,13 @@ async def shipments(
             and window.start <= row.confirmed_at < window.end
         )
 
-    doubts: Doubts = {}
+    doubts = Doubts()
     keep = combined(
-        by_fact(ctx, "status", wanted.statuses, doubts),
-        by_group(ctx, ShipmentWarehouse, "shipment", shipped if window is not None else None, doubts),
+        by_fact(loads, "status", wanted.statuses, doubts),
+        by_group(loads, ShipmentWarehouse, "shipment", shipped if window is not None else None, doubts),
     )
     return await listed(
-        ctx, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted), doubts), first, after
+        loads, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted), doubts), first, after
     )
 
 
@@ -200,7 +209,7 @@ async def lots(
     """Lots, in the order of the system that keeps them."""
     ctx: Context = info.context
     wanted = filter or LotFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("items", wanted.items, Item)
     filters.text("search", wanted.search)
     before = wanted.expiring_before
@@ -208,14 +217,14 @@ async def lots(
     def expiring(row: LotMaster) -> bool:
         return before is not None and row.expires_on is not None and row.expires_on < before
 
-    doubts: Doubts = {}
+    doubts = Doubts()
     keep = combined(
-        by_group(ctx, LotMaster, "lot", expiring if before is not None else None, doubts),
-        by_fact(ctx, "status", wanted.statuses, doubts),
+        by_group(loads, LotMaster, "lot", expiring if before is not None else None, doubts),
+        by_fact(loads, "status", wanted.statuses, doubts),
     )
     tests: dict[str, Callable[[Any, Any], bool]] = {"items": among("item"), "search": contains("number")}
     return await listed(
-        ctx, Listing(Lot, "lots", filters.found, tests, keep, str(wanted), doubts), first, after
+        loads, Listing(Lot, "lots", filters.found, tests, keep, str(wanted), doubts), first, after
     )
 
 
@@ -225,19 +234,20 @@ async def movements(
     """Movements of stock, system after system, each as that system recorded it."""
     ctx: Context = info.context
     wanted = filter or MovementFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.ids("items", wanted.items, Item)
     filters.values("kinds", wanted.kinds)
     filters.window("window", wanted.window)
     missing = set(wanted.missing_in or ())
 
-    doubts: Doubts = {}
+    doubts = Doubts()
 
     async def absent(rows: Sequence[InventoryMovement]) -> list[bool]:
-        twins = await ctx.loaders.load_set(InventoryMovement, "item", [join_key(r.item) for r in rows], True)
+        twins = await loads.load_set(InventoryMovement, "item", [join_key(r.item) for r in rows], True)
         for answer in twins:
-            doubts.update(dict(answer.failures))
+            doubts.failures.update(dict(answer.failures))
+            doubts.age(answer.stale)
         kinds = await asyncio.gather(*[movement_posted_in(row, info) for row in rows])
         return [not missing & set(found) for found in kinds]
 
@@ -250,7 +260,7 @@ async def movements(
     }
     keep = absent if missing else None
     listing = Listing(InventoryMovement, "movements", filters.found, tests, keep, str(wanted), doubts)
-    return await listed(ctx, listing, first, after)
+    return await listed(loads, listing, first, after)
 
 
 async def quality_holds(
@@ -259,7 +269,7 @@ async def quality_holds(
     """Quality holds."""
     ctx: Context = info.context
     wanted = filter or HoldFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.values("states", wanted.states)
     targets = {decode(target, ctx.aliases, "filter.targets") for target in wanted.targets or ()}
@@ -276,7 +286,7 @@ async def quality_holds(
         aimed if wanted.targets is not None else None,
         str(wanted),
     )
-    return await listed(ctx, listing, first, after)
+    return await listed(loads, listing, first, after)
 
 
 def _targets(hold: QualityHold) -> set[tuple[type, str]]:
@@ -299,16 +309,16 @@ async def purchase_orders(
     """Purchase orders."""
     ctx: Context = info.context
     wanted = filter or PurchaseOrderFilter()
-    filters = Filters(ctx)
+    filters, loads = Filters(ctx), at(info)
     filters.ids("suppliers", wanted.suppliers, Party)
     filters.values("statuses", wanted.statuses)
     before = wanted.due_before
 
-    doubts: Doubts = {}
+    doubts = Doubts()
 
     async def due(rows: Sequence[PurchaseOrder]) -> list[bool]:
         keys = [join_key(row.number) for row in rows]
-        found = await ctx.loaders.load_set(PurchaseOrderLine, "order", keys, True)
+        found = await loads.load_set(PurchaseOrderLine, "order", keys, True)
         for answer in found:
             doubt(doubts, answer)
         return [
@@ -325,7 +335,7 @@ async def purchase_orders(
     }
     keep = due if before is not None else None
     return await listed(
-        ctx,
+        loads,
         Listing(PurchaseOrder, "purchaseOrders", filters.found, tests, keep, str(wanted), doubts),
         first,
         after,

@@ -9,9 +9,9 @@ is part of the answer.
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -21,9 +21,9 @@ from sources.base import (
     ABSENT,
     WHATEVER,
     Batch,
-    Bundle,
     Cell,
     Lane,
+    Lifetime,
     Lister,
     Need,
     Page,
@@ -59,6 +59,7 @@ class Call:
     """What was asked of one read in one go, for budgets and reports: so many keys, so many calls to the system.
 
     ``l1`` and ``l2`` are the cells found in the tiers of the cache; ``shared`` calls were other operations' as well.
+    ``tightest`` is the lifetime that ends first of what came, None where nobody vouches for it.
     """
 
     system: str
@@ -69,6 +70,13 @@ class Call:
     l1: int = 0
     l2: int = 0
     shared: int = 0
+    tightest: Lifetime | None = None
+
+    @classmethod
+    def tallied(cls, system: str, read: str, keys: int, began: float, tally: Tally) -> "Call":
+        """The call that began at a ``time.perf_counter()`` instant and is over now."""
+        spent = (time.perf_counter() - began) * 1000
+        return cls(system, read, keys, spent, tally.calls, tally.l1, tally.l2, tally.shared, tally.tightest)
 
 
 @dataclass(slots=True)
@@ -111,27 +119,29 @@ class Hop:
 
     def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
         """Take what needs no waiting; returns the keys that do."""
-        bounds = self._bounds
+        bounds, tally, began = self._bounds, Tally(within=self._need.within), time.perf_counter()
         missing = []
-        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope), strict=True):
+        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope, tally), strict=True):
             if cell is ABSENT:
                 missing.append(key)
             else:
                 memo[key] = cell
         if len(missing) < len(keys):
             found = len(keys) - len(missing)
-            bounds.calls.append(
-                Call(self._provider.system, self._provider.read.name, found, 0.0, upstream=0, l1=found)
-            )
+            tally.l1 = tally.l1 or found
+            system, read = self._provider.system, self._provider.read.name
+            bounds.calls.append(Call.tallied(system, read, found, began, tally))
         return missing
 
-    def prime(self, keys: Sequence[str], bundle: Bundle) -> None:
-        """Remember rows that a search brought along."""
-        for cls, cells in bundle.items():
+    def prime(self, page: Page) -> None:
+        """Remember rows that a search brought along; what an older page brought is as old as the page."""
+        for cls, cells in page.bundle.items():
             memo = self._memo.setdefault(cls, {})
-            for key, cell in zip(keys, cells, strict=True):
-                if not isinstance(cell, SourceError):
-                    memo.setdefault(key, cell)
+            for key, cell in zip(page.keys, cells, strict=True):
+                if isinstance(cell, SourceError):
+                    continue
+                aged = page.stale is not None and not isinstance(cell, Stale)
+                memo.setdefault(key, replace(page.stale, value=cell) if aged and page.stale else cell)
 
     def _enqueue(self, cls: type, key: str) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -178,7 +188,7 @@ class Hop:
                 done.set_result(None)
 
     async def _chunk(self, keys: tuple[str, ...], wants: frozenset[type]) -> None:
-        bounds, tally = self._bounds, Tally()
+        bounds, tally = self._bounds, Tally(within=self._need.within)
         batch = Batch(keys, wants, bounds.deadline, bounds.scope, bounds.lane, self._need, tally)
         began = time.perf_counter()
         try:
@@ -186,19 +196,8 @@ class Hop:
         except SourceError as error:
             bundle = {cls: [error] * len(keys) for cls in wants}
         finally:
-            spent = (time.perf_counter() - began) * 1000
-            bounds.calls.append(
-                Call(
-                    self._provider.system,
-                    self._provider.read.name,
-                    len(keys),
-                    spent,
-                    tally.calls,
-                    tally.l1,
-                    tally.l2,
-                    tally.shared,
-                )
-            )
+            system, read = self._provider.system, self._provider.read.name
+            bounds.calls.append(Call.tallied(system, read, len(keys), began, tally))
         for cls, cells in bundle.items():
             memo = self._memo.setdefault(cls, {})
             for key, cell in zip(keys, cells, strict=True):
@@ -208,8 +207,24 @@ class Hop:
                     memo[key] = cell
 
 
+class Loading(Protocol):
+    """What loads: the loaders themselves, or a view of them."""
+
+    async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
+        """The row of a key."""
+        ...
+
+    async def many(self, cls: type[T], key: str, by: str) -> Answer[list[T]]:
+        """The rows of a key."""
+        ...
+
+    async def each(self, cls: type[T], keys: Iterable[str], by: str = "id") -> list[Answer[T]]:
+        """The row of every key."""
+        ...
+
+
 class Loaders:
-    """All loading of one operation. Made inside the running loop, thrown away with the operation."""
+    """All loading of one operation for one need. Made inside the running loop, thrown away with the operation."""
 
     def __init__(self, route: Any, local: dict[type, Any], bounds: Bounds, need: Need = WHATEVER) -> None:
         self._route = route
@@ -227,7 +242,7 @@ class Loaders:
         if hop is None:
             hop = self._hops[place] = Hop(provider, self._bounds, self.need)
             for page in self._primed.get(place, ()):
-                hop.prime(page.keys, page.bundle)
+                hop.prime(page)
         return hop
 
     def prime(self, lister: Lister, page: Page) -> None:
@@ -236,7 +251,7 @@ class Loaders:
             place = (lister.system, lister.search.read)
             self._primed.setdefault(place, []).append(page)
             if place in self._hops:
-                self._hops[place].prime(page.keys, page.bundle)
+                self._hops[place].prime(page)
 
     async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
         """The row of a key."""
@@ -306,6 +321,11 @@ def _merge(answer: Answer[Any], system: str, cell: Cell, many: bool) -> None:
         answer.value = [*(answer.value or ()), *cell]
     elif answer.value is None:
         answer.value = cell
+
+
+def older(one: Stale | None, other: Stale) -> Stale:
+    """The worse of two: the one that misses the request's need, or else the one read earlier."""
+    return other if one is None or (other.met, other.read_at) < (one.met, one.read_at) else one
 
 
 def stub(cls: type[T], key: dict[str, str]) -> T:

@@ -6,6 +6,7 @@ from strawberry.types import Info
 
 from resolvers.common import keys_of
 from resolvers.edges import Edge, Fact, Function, expose
+from resolvers.freshness import at
 from resolvers.loaders import Answer
 from resolvers.paging import Connection, cut
 from resolvers.sourcing import sources, statuses
@@ -33,7 +34,7 @@ async def tracking_events(
     row: Shipment, info: Info, first: int = 50, after: str | None = None
 ) -> Connection[TrackingEvent]:
     """What the carrier reported, in the order in which it says it happened."""
-    answer = await info.context.loaders.many(TrackingEvent, join_key(row.number), "shipment")
+    answer = await at(info).many(TrackingEvent, join_key(row.number), "shipment")
     rows = sorted(answer.value or (), key=lambda event: event.occurred_at)
     page = cut(info.context, rows, f"trackingEvents {row.number}", first, after)
     page.sources = statuses(info.context, "tracking_events", answer)
@@ -87,13 +88,13 @@ def _shipped(
 
 async def parent(row: HandlingUnit, info: Info) -> HandlingUnit | None:
     """The unit it stands on."""
-    units = await info.context.loaders.many(HandlingUnit, join_key(row.shipment), "shipment")
+    units = await at(info).many(HandlingUnit, join_key(row.shipment), "shipment")
     return next((unit for unit in units.value or () if unit.code == row.parent), None)
 
 
 async def contents(row: HandlingUnit, info: Info) -> list[ShipmentLine]:
     """The shipment lines on it."""
-    lines = await info.context.loaders.many(ShipmentLine, join_key(row.shipment), "shipment")
+    lines = await at(info).many(ShipmentLine, join_key(row.shipment), "shipment")
     return [line for line in lines.value or () if line.number in row.line_numbers]
 
 

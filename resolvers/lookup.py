@@ -1,18 +1,19 @@
 """Finding single rows for the roots: by canonical key, or by the key of one system."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import Any, TypeVar, cast
 
 from strawberry.types import Info
 
 from resolvers.context import Context
+from resolvers.freshness import Loads, at, unless_withheld
 from resolvers.inputs import ExternalKeyInput
 from resolvers.loaders import Answer
 from resolvers.sourcing import failure
 from schema.base import KEYS, KeyMatch, MatchRule, Plant, is_scoped, split_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
-from schema.errors import RequestError
+from schema.errors import FreshnessNotMet, RequestError
 from schema.logistics import Shipment
 from schema.material import Item, Lot
 from schema.production import ProductionOrder
@@ -43,25 +44,35 @@ KINDS: dict[str, type] = {
 
 async def found(info: Info, cls: type[T], key: str) -> T | None:
     """The row of a canonical key; None where no system knows it or none could be asked (see the extensions)."""
-    ctx: Context = info.context
-    answer: Answer[T] = await ctx.loaders.one(cls, key)
+    answer: Answer[T] = await at(info).one(cls, key)
     missed(info, cls, answer)
     return answer.value
 
 
-async def found_set(info: Info, wanted: Sequence[tuple[type, str]]) -> list[Any]:
-    """The rows of several ids, in order; one batch a class."""
-    ctx: Context = info.context
-    by_class: dict[type, list[str]] = {}
-    for cls, key in wanted:
-        by_class.setdefault(cls, []).append(key)
-    rows: dict[tuple[type, str], Any] = {}
+async def found_set(info: Info, wanted: Mapping[int, tuple[type, str]]) -> dict[int, Any]:
+    """The rows of several ids by their place in the list, in order; one batch a class.
+
+    Where a row was withheld for its age its place holds the error, which the graph puts at the place's path.
+    """
+    loads = at(info)
+    by_class: dict[type, dict[str, None]] = {}
+    for cls, key in wanted.values():
+        by_class.setdefault(cls, {})[key] = None
+    answers: dict[tuple[type, str], Answer[Any]] = {}
     for cls, keys in by_class.items():
-        answers: list[Answer[Any]] = await ctx.loaders.each(cls, keys)
-        for key, answer in zip(keys, answers, strict=True):
+        several: list[Answer[Any]] = await loads.loaders.each(cls, keys)
+        for key, answer in zip(keys, several, strict=True):
             missed(info, cls, answer)
-            rows[cls, key] = answer.value
-    return [rows[place] for place in wanted]
+            answers[cls, key] = answer
+    return {number: _placed(loads, answers[place], number) for number, place in wanted.items()}
+
+
+def _placed(loads: Loads, answer: Answer[Any], number: int) -> Any:
+    """The row for a place in a list, or the error that says why its age forbids to give it."""
+    try:
+        return unless_withheld(loads.info, loads.heard(answer, number).value, number)
+    except FreshnessNotMet as error:
+        return error
 
 
 async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None) -> Any:
@@ -88,7 +99,7 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
     found = [match for parts in tried if (match := matching.match(key.system, cls, parts)) is not None]
     listed = [match for match in found if match.matched_by is MatchRule.XREF_TABLE]
     matches = {match.key: match for match in listed or found}
-    answers: list[Answer[Any]] = await ctx.loaders.each(cls, list(matches))
+    answers: list[Answer[Any]] = await at(info).each(cls, list(matches))
     for answer, match in zip(answers, matches.values(), strict=True):
         if answer.value is not None:
             return _marked(answer.value, KeyMatch(key.system, cls.__name__, *astuple(match)))

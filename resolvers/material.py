@@ -1,13 +1,14 @@
 """Items, recipes, lots, stock and movements: edges and computed facts."""
 
 from datetime import date
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types import Info
 
 from resolvers.common import SYSTEM, keys_of
 from resolvers.edges import Edge, Fact, Function, expose
+from resolvers.freshness import at
 from resolvers.ids import decode_as
 from resolvers.loaders import Answer
 from resolvers.positions import positions_of
@@ -41,7 +42,7 @@ OnDay = Annotated[date | None, strawberry.argument(description="Valid on this da
 
 async def bom(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) -> BillOfMaterials | None:
     """The bill of materials at a plant, valid on a day."""
-    found = await info.context.loaders.many(BillOfMaterials, join_key(row.number), "item")
+    found = await at(info).many(BillOfMaterials, join_key(row.number), "item")
     fitting = [
         b for b in _at(found.value, plant, info) if on is None or b.valid_from is None or b.valid_from <= on
     ]
@@ -50,7 +51,7 @@ async def bom(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) ->
 
 async def routing(row: Item, info: Info, plant: PlantId = None, on: OnDay = None) -> Routing | None:
     """The routing at a plant."""
-    found = await info.context.loaders.many(Routing, join_key(row.number), "item")
+    found = await at(info).many(Routing, join_key(row.number), "item")
     return next(iter(_at(found.value, plant, info)), None)
 
 
@@ -66,7 +67,7 @@ async def positions(
 ) -> list[InventoryPosition]:
     """The stock of the item by plant and lot: book, physical and work in progress side by side."""
     codes = None if plants is None else {decode_as(p, Plant, "plants", info.context.aliases) for p in plants}
-    found, _ = await positions_of(info.context, [row.number])
+    found, _ = await positions_of(at(info), [row.number])
     return [position for position in found if codes is None or position.plant in codes]
 
 
@@ -86,13 +87,13 @@ async def handling_unit(row: InventoryBalance, info: Info) -> HandlingUnit | Non
     """The handling unit of a shipment that the stock stands on; null where it belongs to none."""
     if row.handling_unit is None:
         return None
-    loaders = info.context.loaders
+    loaders = at(info)
     shipments = await loaders.many(Shipment, join_key(row.handling_unit), "sscc")
     for shipment in shipments.value or ():
         units = await loaders.many(HandlingUnit, join_key(shipment.number), "shipment")
         for unit in units.value or ():
             if row.handling_unit in (unit.code, unit.sscc):
-                return cast("HandlingUnit", unit)
+                return unit
     return None
 
 
@@ -195,7 +196,7 @@ async def movement_posted_in(row: InventoryMovement, info: Info) -> list[SystemK
     """The kinds of systems that have recorded this movement: its own, and those with the same reference."""
     systems = {row.system}
     if row.reference is not None:
-        twins = await info.context.loaders.many(InventoryMovement, join_key(row.item), "item")
+        twins = await at(info).many(InventoryMovement, join_key(row.item), "item")
         systems.update(twin.system for twin in twins.value or () if twin.reference == row.reference)
     found = [info.context.systems.system(code) for code in sorted(systems)]
     return sorted({system.kind for system in found if system is not None})

@@ -15,11 +15,12 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from resolvers.context import Context
-from resolvers.loaders import Call
-from resolvers.sourcing import failure
+from resolvers.freshness import Loads
+from resolvers.loaders import Call, older
+from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
-from sources.base import Filter, Lister, Page, Query
+from sources.base import Filter, Lister, Page, Query, Stale, Tally
 
 T = TypeVar("T")
 MAX_PAGES = 10
@@ -74,7 +75,19 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     row: Count = 0
 
 
-Doubts = dict[str, SourceError]
+@dataclass(slots=True)
+class Doubts:
+    """Who failed while a filter looked at rows, and who answered with an older value than it should."""
+
+    failures: dict[str, SourceError] = field(default_factory=dict)
+    stale: dict[str, Stale] = field(default_factory=dict)
+
+    def age(self, stale: Sequence[tuple[str, Stale]]) -> None:
+        """Note older values, the worst of each system."""
+        for system, old in stale:
+            self.stale[system] = older(self.stale.get(system), old)
+
+
 Keep = Callable[[Sequence[Any]], Awaitable[list[bool]]]
 
 
@@ -91,8 +104,8 @@ class Listing:
     tests: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
     keep: Keep | None = None
     key: str = ""
-    doubts: Doubts = field(default_factory=dict)
-    """Who failed while ``keep`` looked at a page."""
+    doubts: Doubts = field(default_factory=Doubts)
+    """What ``keep`` could not be sure of."""
 
     @property
     def signature(self) -> str:
@@ -130,14 +143,15 @@ def read_cursor(text: str, signature: str) -> Place:
     return place
 
 
-async def listed(ctx: Context, listing: Listing, first: int | None, after: str | None) -> Connection[Any]:
+async def listed(loads: Loads, listing: Listing, first: int | None, after: str | None) -> Connection[Any]:
     """A page of a list, cut from the pages of the systems that have it."""
+    ctx = loads.ctx
     size = page_size(first, ctx.max_page)
     signature = listing.signature
     start = read_cursor(after, signature) if after is not None else Place(signature)
     plants = listing.filters.get("plants", ())
     tiers = ctx.systems.listers(listing.cls, plants if isinstance(plants, tuple) else ())
-    walk = _Walk(ctx, listing, size, start)
+    walk = _Walk(loads, listing, size, start)
     for number, tier in enumerate(tiers[start.tier :], start.tier):
         await walk.tier(number, tier, start if number == start.tier else None)
         if walk.answered or after is not None:
@@ -153,8 +167,8 @@ async def listed(ctx: Context, listing: Listing, first: int | None, after: str |
 class _Walk:
     """One page in the making."""
 
-    def __init__(self, ctx: Context, listing: Listing, size: int, start: Place) -> None:
-        self.ctx, self.listing, self.size, self.start = ctx, listing, size, start
+    def __init__(self, loads: Loads, listing: Listing, size: int, start: Place) -> None:
+        self.loads, self.ctx, self.listing, self.size, self.start = loads, loads.ctx, listing, size, start
         self.edges: list[Edge[Any]] = []
         self.statuses: dict[str, SourceStatus] = {}
         self.total: int | None = None
@@ -166,19 +180,26 @@ class _Walk:
         self.exhausted = False
         self.resume: str | None = None
 
-    def note(
-        self, system: str, outcome: SourceOutcome, message: str | None = None, wait: float | None = None
-    ) -> None:
+    def note(self, system: str, outcome: SourceOutcome, message: str | None = None) -> None:
         """Remember how a system answered."""
-        self.statuses[system] = SourceStatus(
-            system,
-            self.listing.group,
-            outcome,
-            message,
-            None if wait is None else int(wait + 0.999),
-            (self.listing.group,) if outcome is not SourceOutcome.OK else (),
-            self.ctx.systems.last_good_at(system) if outcome is not SourceOutcome.OK else None,
-        )
+        group, good = self.listing.group, outcome is SourceOutcome.OK
+        last = None if good else self.ctx.systems.last_good_at(system)
+        affected = () if good else (group,)
+        self.statuses[system] = SourceStatus(system, group, outcome, message, None, affected, last)
+
+    def _failed(self, system: str, error: SourceError) -> None:
+        """Remember that a system failed, or that its page was withheld for its age."""
+        group = self.listing.group
+        self.loads.failed(system, error)
+        self.statuses[system] = failure(self.ctx, system, group, error, (group,))
+
+    def _heard(self, system: str, page: Page) -> None:
+        """Remember that a system answered, and whether a page of it is older than it should be."""
+        if page.stale is not None:
+            self.loads.stale(system, page.stale)
+            self.statuses[system] = aged(self.ctx, system, self.listing.group, page.stale)
+        elif system not in self.statuses:
+            self.note(system, SourceOutcome.OK)
 
     def admit(self, tiers: Sequence[Sequence[Lister]], plants: Sequence[str]) -> None:
         """Say which systems were not asked though only they have the orders of some plant."""
@@ -202,7 +223,7 @@ class _Walk:
             try:
                 await self._lister(lister, replace_place(place, tier=number, lister=index))
             except SourceError as error:
-                self.note(lister.system, error.outcome, str(error), error.retry_after)
+                self._failed(lister.system, error)
                 continue
             self.answered = True
             if self.full:
@@ -229,13 +250,15 @@ class _Walk:
         wants = frozenset(p.type for p in search.parts if p.type in selected) | {search.parts[0].type}
         while True:
             bounds = self.ctx.bounds
-            query = Query(pushed, place.size, place.cursor, wants, bounds.deadline, bounds.scope, bounds.lane)
-            page = await self._asked(lister, query)
-            self.note(lister.system, SourceOutcome.OK)
-            self.ctx.prime(lister, page)
+            need, tally = self.loads.need, Tally(within=self.loads.need.within)
+            limits = (bounds.deadline, bounds.scope, bounds.lane, need, tally)
+            page = await self._asked(lister, Query(pushed, place.size, place.cursor, wants, *limits))
+            self._heard(lister.system, page)
+            self.loads.loaders.prime(lister, page)
             if not sifted and self.total is None and lister.search.filters >= set(self.listing.filters):
                 self.total = page.total
-            await self._take(page.bundle[search.parts[0].type], tests, place, page.cursor)
+            rows = [self._row(lister.system, cell) for cell in page.bundle[search.parts[0].type]]
+            await self._take(rows, tests, place, page.cursor)
             if page.cursor is None:
                 return
             self.budget -= 1
@@ -247,18 +270,20 @@ class _Walk:
                 return
             place = replace_place(place, cursor=page.cursor, row=0)
 
+    def _row(self, system: str, cell: Any) -> Any:
+        """The row in a cell of a page; a row that is older than the others is noted."""
+        if not isinstance(cell, Stale):
+            return cell
+        self.loads.stale(system, cell)
+        self.statuses[system] = aged(self.ctx, system, self.listing.group, cell)
+        return cell.value
+
     async def _asked(self, lister: Lister, query: Query) -> Page:
         began = time.perf_counter()
         try:
             return await lister.call(query)
         finally:
-            spent = (time.perf_counter() - began) * 1000
-            tally = query.tally
-            self.ctx.calls.append(
-                Call(
-                    lister.system, lister.search.name, 0, spent, tally.calls, tally.l1, tally.l2, tally.shared
-                )
-            )
+            self.ctx.calls.append(Call.tallied(lister.system, lister.search.name, 0, began, query.tally))
 
     async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
         fresh = [
@@ -284,7 +309,7 @@ class _Walk:
 
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
-        failed = any(status.outcome is not SourceOutcome.OK for status in self.statuses.values())
+        failed = any(lacking(status) for status in self.statuses.values())
         stuck = failed and not self.answered and later
         last = self.edges[-1].cursor if self.edges else write_cursor(self.start) if stuck else None
         info = PageInfo(
@@ -294,16 +319,19 @@ class _Walk:
             self.resume or last,
         )
         total = None if self.several or failed else self.total
-        partial = failed or self.exhausted or bool(self.listing.doubts)
-        return Connection(self.edges, info, total, partial, [*self.statuses.values(), *self._doubts()])
+        partial = failed or self.exhausted or bool(self.listing.doubts.failures)
+        self.ctx.flawed = self.ctx.flawed or partial
+        return Connection(self.edges, info, total, partial, self._said())
 
-    def _doubts(self) -> list[SourceStatus]:
-        """The systems a filter on computed facts could not ask: rows may be missing or here without reason."""
-        return [
-            failure(self.ctx, system, self.listing.group, error, (self.listing.group,))
-            for system, error in self.listing.doubts.items()
-            if system not in self.statuses
-        ]
+    def _said(self) -> list[SourceStatus]:
+        """How the systems answered, for the list itself and for the facts it is filtered by, the worse of the two."""
+        ctx, group, doubts = self.ctx, self.listing.group, self.listing.doubts
+        old = {s: aged(ctx, s, group, stale) for s, stale in doubts.stale.items()}
+        failed = {s: failure(ctx, s, group, error, (group,)) for s, error in doubts.failures.items()}
+        said = dict(self.statuses)
+        for system, status in (old | failed).items():
+            said[system] = worse(said.get(system), status)
+        return list(said.values())
 
 
 def replace_place(place: Place, **changes: Any) -> Place:

@@ -7,10 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from resolvers.context import Context
+from resolvers.freshness import Loads
 from resolvers.loaders import Answer
-from resolvers.sourcing import statuses
+from resolvers.sourcing import statuses, worse
 from resolvers.units import convert, of, total
-from schema.base import Quantity, SourceOutcome, SourceStatus, join_key
+from schema.base import Quantity, SourceStatus, join_key
 from schema.material import (
     BalanceView,
     InventoryBalance,
@@ -40,7 +41,7 @@ class _Views:
 
 
 async def positions_of(
-    ctx: Context, items: Sequence[str], keep: Test | None = None
+    loads: Loads, items: Sequence[str], keep: Test | None = None
 ) -> tuple[list[InventoryPosition], list[SourceStatus]]:
     """The positions of some items, by item, plant and lot in order, and how the systems answered.
 
@@ -49,18 +50,17 @@ async def positions_of(
     """
     keys = [join_key(item) for item in items]
     balances, movements, records = await asyncio.gather(
-        asyncio.gather(*[ctx.loaders.many(InventoryBalance, key, "item") for key in keys]),
-        asyncio.gather(*[ctx.loaders.many(InventoryMovement, key, "item") for key in keys]),
-        ctx.loaders.each(Item, keys),
+        asyncio.gather(*[loads.many(InventoryBalance, key, "item") for key in keys]),
+        asyncio.gather(*[loads.many(InventoryMovement, key, "item") for key in keys]),
+        loads.each(Item, keys),
     )
     found: list[InventoryPosition] = []
     said: dict[tuple[str, str], SourceStatus] = {}
     for number, stock, moved, record in zip(items, balances, movements, records, strict=True):
-        heard = _heard(ctx, record, stock, moved)
+        heard = _heard(loads.ctx, record, stock, moved)
         for status in heard:
             place = (status.system, status.group)
-            if place not in said or status.outcome not in (SourceOutcome.OK, SourceOutcome.NOT_FOUND):
-                said[place] = status
+            said[place] = worse(said.get(place), status)
         found.extend(_positions(number, record, stock, moved, keep, heard))
     return found, list(said.values())
 

@@ -5,6 +5,7 @@ from strawberry.types import Info
 from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
 from resolvers.common import SYSTEM, keys_of
 from resolvers.edges import Edge, Fact, Function, expose
+from resolvers.freshness import at
 from resolvers.integration import NO_EVENTS, NO_EXCEPTIONS, NO_TRANSACTIONS, ORDER_FIELDS
 from resolvers.loaders import Answer
 from resolvers.sourcing import sources
@@ -64,7 +65,7 @@ def consumed_mes(
 
 async def lots(row: MaterialRequirement, info: Info) -> list[Lot]:
     """The lots of the component that were consumed."""
-    loaders = info.context.loaders
+    loaders = at(info)
     rows = await loaders.many(MaterialConsumption, join_key(row.plant, row.order), "order")
     numbers = {lot for used in rows.value or () if used.component == row.component for lot in used.lots}
     return [Lot(row.component, number) for number in sorted(numbers)]

@@ -4,6 +4,7 @@ from strawberry.types import Info
 
 from resolvers.common import SYSTEM
 from resolvers.edges import AnyNode, Edge, Function, expose
+from resolvers.freshness import at
 from schema.base import join_key
 from schema.logistics import HandlingUnit, Shipment
 from schema.material import InventoryMovement, Item, Location, Lot, MovementKind, SerialNumber
@@ -21,7 +22,7 @@ FORBIDDEN = {MovementKind.ISSUE_TO_PRODUCTION, MovementKind.SHIP, MovementKind.T
 
 async def target(row: QualityHold, info: Info) -> AnyNode | None:
     """What the hold applies to."""
-    loaders = info.context.loaders
+    loaders = at(info)
     if row.scope is HoldScope.LOT and row.item and row.lot:
         return (await loaders.one(Lot, join_key(row.item, row.lot))).value or Lot(row.item, row.lot)
     if row.scope is HoldScope.ORDER and row.plant and row.order:
@@ -45,7 +46,7 @@ async def violations(row: QualityHold, info: Info) -> list[InventoryMovement]:
     """Movements of the held lot that happened while the hold stood."""
     if row.item is None or row.lot is None:
         return []
-    moved = await info.context.loaders.many(InventoryMovement, join_key(row.item, row.lot), "lot")
+    moved = await at(info).many(InventoryMovement, join_key(row.item, row.lot), "lot")
     return [
         movement
         for movement in moved.value or ()

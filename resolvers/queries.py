@@ -7,11 +7,11 @@ from strawberry.types import Info
 
 from resolvers.context import Context
 from resolvers.edges import AnyNode
+from resolvers.freshness import at, bounded
 from resolvers.ids import decode, decode_as
 from resolvers.inputs import ExternalKeyInput, Freshness
 from resolvers.loaders import Answer
 from resolvers.lookup import found, found_set, missed, resolved
-from resolvers.sieves import bounded
 from schema.base import Plant, SourceSystem, join_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import BadPage, RequestError
@@ -45,14 +45,14 @@ async def named(info: Info, cls: type[T], id: str | None, **natural: str | None)
 
 async def first(info: Info, cls: type[T], by: str, key: str) -> T | None:
     """The first row of a key that need not be unique."""
-    answer: Answer[list[T]] = await info.context.loaders.many(cls, join_key(key), by)
+    answer: Answer[list[T]] = await at(info).many(cls, join_key(key), by)
     missed(info, cls, answer)
     return next(iter(answer.value or ()), None)
 
 
 async def node(info: Info, id: strawberry.ID, freshness: Freshness | None = None) -> AnyNode | None:
     """Any object by its id; null where no system knows it or its owner cannot be asked."""
-    bounded(info.context, freshness)
+    bounded(info, freshness)
     cls, key = decode(id, info.context.aliases)
     return await found(info, cls, key)
 
@@ -61,7 +61,8 @@ async def nodes(info: Info, ids: list[strawberry.ID]) -> list[AnyNode | None]:
     """Objects by their ids, in order, null where unknown."""
     if len(ids) > MAX_IDS:
         raise BadPage(f"ids: {len(ids)} are too many at once.", hint=f"Ask for at most {MAX_IDS}.")
-    return await found_set(info, [decode(id, info.context.aliases, "ids") for id in ids])
+    wanted = [decode(id, info.context.aliases, "ids") for id in ids]
+    return list((await found_set(info, dict(enumerate(wanted)))).values())
 
 
 async def resolve_key(info: Info, key: ExternalKeyInput) -> AnyNode | None:
@@ -102,7 +103,7 @@ async def production_order(
     info: Info, id: Id = None, key: ExternalKeyInput | None = None, freshness: Freshness | None = None
 ) -> ProductionOrder | None:
     """A production order by its id or by a system's own key."""
-    bounded(info.context, freshness)
+    bounded(info, freshness)
     exactly_one(id=id, key=key)
     if key is not None:
         row = await resolved(info, key, ProductionOrder)
@@ -120,7 +121,7 @@ async def sales_order(
     freshness: Freshness | None = None,
 ) -> SalesOrder | None:
     """A sales order by its id, its number or the customer's reference (the first, where that is not unique)."""
-    bounded(info.context, freshness)
+    bounded(info, freshness)
     if customer_reference is None:
         return await named(info, SalesOrder, id, number=number)
     exactly_one(id=id, number=number, customerReference=customer_reference)
@@ -141,7 +142,7 @@ async def shipment(
     freshness: Freshness | None = None,
 ) -> Shipment | None:
     """A shipment by its id, its number, a pallet's SSCC or the carrier's tracking number."""
-    bounded(info.context, freshness)
+    bounded(info, freshness)
     if sscc is None and tracking_number is None:
         return await named(info, Shipment, id, number=number)
     exactly_one(id=id, number=number, sscc=sscc, trackingNumber=tracking_number)

@@ -12,7 +12,7 @@ from graphql import (
 )
 
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function
-from resolvers.sourcing import snake
+from resolvers.trail import snake
 
 
 def selected_types(schema: GraphQLSchema, document: DocumentNode) -> frozenset[type]:
@@ -35,6 +35,31 @@ def selected_types(schema: GraphQLSchema, document: DocumentNode) -> frozenset[t
 
     visit(document, TypeInfoVisitor(info, Collect()))
     return frozenset(found)
+
+
+MOMENTARY = {
+    "SourceSystem": {"healthy", "circuit", "lagSeconds", "clockSkewMs", "lastContactAt"},
+    "Query": {"viewer", "sourceSystems"},
+}
+"""Fields about this very moment or this very client."""
+
+
+def is_momentary(schema: GraphQLSchema, document: DocumentNode) -> bool:
+    """Whether some field is only true now, or answered by nothing but the reason why: such an answer is not kept."""
+    info = TypeInfo(schema)
+    absent = {cls.__name__: exposed.absent for cls, exposed in EXPOSED.items()}
+    found: list[str] = []
+
+    class Collect(Visitor):
+        def enter_field(self, node: FieldNode, *_: object) -> None:
+            parent, name = info.get_parent_type(), node.name.value
+            if parent is None:
+                return
+            if name in MOMENTARY.get(parent.name, ()) or snake(name) in absent.get(parent.name, ()):
+                found.append(name)
+
+    visit(document, TypeInfoVisitor(info, Collect()))
+    return bool(found)
 
 
 def loaded_by(exposed: Exposed, name: str) -> set[type]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from resolvers.context import Context
 from resolvers.edges import EXPOSED, Edge, Fact, follow
+from resolvers.freshness import Loads
 from resolvers.ids import decode_as
-from resolvers.inputs import Freshness, TimeWindow
+from resolvers.inputs import TimeWindow
 from resolvers.loaders import Answer
 from resolvers.paging import Doubts, Keep
 from schema.base import KEYS, key_of, split_key
@@ -80,71 +81,50 @@ def combined(*tests: Keep | None) -> Keep | None:
     return keep
 
 
-def by_fact(ctx: Context, name: str, wanted: Sequence[Any] | None, doubts: Doubts) -> Keep | None:
+def by_fact(loads: Loads, name: str, wanted: Sequence[Any] | None, doubts: Doubts) -> Keep | None:
     """Keep the rows whose computed fact is among the wanted values."""
     if wanted is None:
         return None
 
     async def keep(rows: Sequence[Any]) -> list[bool]:
-        values = await asyncio.gather(*[fact_of(ctx, row, name, doubts) for row in rows])
+        values = await asyncio.gather(*[fact_of(loads, row, name, doubts) for row in rows])
         return [value in wanted for value in values]
 
     return keep
 
 
-async def fact_of(ctx: Context, row: Any, name: str, doubts: Doubts) -> Any:
+async def fact_of(loads: Loads, row: Any, name: str, doubts: Doubts) -> Any:
     """A computed fact of a row; owners that could not be asked are noted."""
     table = EXPOSED[type(row)].fields
     fact = table[name]
     if not isinstance(fact, Fact):
         raise TypeError(f"{type(row).__name__}.{name} is not a fact.")
     edges = [table[need] for need in fact.needs]
-    answers = await asyncio.gather(
-        *[follow(edge, row, ctx.loaders) for edge in edges if isinstance(edge, Edge)]
-    )
+    answers = await asyncio.gather(*[follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)])
     for answer in answers:
         doubt(doubts, answer)
     given = dict(zip(fact.needs, answers, strict=True))
-    return fact.compute(row, **given, **({"now": ctx.now} if fact.wants_now else {}))
+    return fact.compute(row, **given, **loads.ctx.moments(fact.moments))
 
 
 def doubt(doubts: Doubts, answer: Answer[Any]) -> None:
-    """Note who could not be asked, where that leaves a question open."""
+    """Note who could not be asked, where that leaves a question open, and who answered with an older value."""
     if not answer.known:
-        doubts.update(dict(answer.failures))
+        doubts.failures.update(dict(answer.failures))
+    doubts.age(answer.stale)
 
 
 def by_group(
-    ctx: Context, cls: type, by: str, test: Callable[[Any], bool] | None, doubts: Doubts
+    loads: Loads, cls: type, by: str, test: Callable[[Any], bool] | None, doubts: Doubts
 ) -> Keep | None:
     """Keep the rows whose owner group passes a test; a group that nobody gave does not."""
     if test is None:
         return None
 
     async def keep(rows: Sequence[Any]) -> list[bool]:
-        answers: list[Answer[Any]] = await ctx.loaders.each(cls, [key_of(row) or "" for row in rows], by)
+        answers: list[Answer[Any]] = await loads.each(cls, [key_of(row) or "" for row in rows], by)
         for answer in answers:
             doubt(doubts, answer)
         return [answer.value is not None and test(answer.value) for answer in answers]
 
     return keep
-
-
-def bounded(ctx: Context, freshness: Freshness | None) -> None:
-    """Apply a client's own bounds to the operation."""
-    if freshness is None:
-        return
-    if freshness.deadline_ms is not None:
-        if freshness.deadline_ms < 1:
-            raise RequestError(
-                f"freshness.deadlineMs: {freshness.deadline_ms} must be at least 1.",
-                hint="Give milliseconds, e.g. 1500.",
-            )
-        ctx.hurry(freshness.deadline_ms)
-    if freshness.max_age_seconds is not None:
-        if freshness.max_age_seconds < 0:
-            raise RequestError(
-                f"freshness.maxAgeSeconds: {freshness.max_age_seconds} must not be negative.",
-                hint="Give seconds; 0 asks for live values only.",
-            )
-        ctx.max_age_seconds = freshness.max_age_seconds

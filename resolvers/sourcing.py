@@ -1,42 +1,51 @@
 """``sources``: who was asked for what stands beside it, and who could not answer, why and since when."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from graphql import (
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLIncludeDirective,
-    GraphQLSkipDirective,
-    SelectionNode,
-    SelectionSetNode,
-    get_directive_values,
-)
 from strawberry.types import Info
 
 from resolvers.context import Context
 from resolvers.edges import EXPOSED, Edge, Fact, Function, follow
-from resolvers.loaders import Answer
+from resolvers.freshness import loaders_at, trails_of
+from resolvers.loaders import Answer, Loaders
+from resolvers.trail import camel
 from schema.base import SourceOutcome, SourceStatus
-from schema.errors import SourceError
+from schema.errors import FreshnessNotMet, SourceError
+from sources.base import Stale
+
+GOOD = (SourceOutcome.OK, SourceOutcome.NOT_FOUND)
 
 
 async def sources(row: Any, info: Info) -> list[SourceStatus]:
     """How the systems answered for the groups selected beside this field; for the owner groups where none is."""
     ctx: Context = info.context
     exposed = EXPOSED[type(row)]
-    beside = selected_beside(info)
-    needed = needed_edges(type(row), beside) or {name: [name] for name in exposed.owners}
-    edges = [exposed.fields[name] for name in needed]
-    answers = await asyncio.gather(*[follow(e, row, ctx.loaders) for e in edges if isinstance(e, Edge)])
+    selected = trails_of(ctx, info._raw_info).beside(info._raw_info.path)
+    names = list(dict.fromkeys(name for _, name in selected))
+    needed = needed_edges(type(row), names) or {name: [name] for name in exposed.owners}
+    asked = [
+        (edge, loaders)
+        for edge in [exposed.fields[name] for name in needed]
+        if isinstance(edge, Edge)
+        for loaders in _loaders(info, [key for key, name in selected if name in needed[edge.name]])
+    ]
+    answers = await asyncio.gather(*[follow(edge, row, loaders) for edge, loaders in asked])
     found: dict[tuple[str, str], SourceStatus] = {}
-    for edge, answer in zip(edges, answers, strict=True):
+    for (edge, _), answer in zip(asked, answers, strict=True):
         for status in statuses(ctx, edge.name, answer, needed[edge.name]):
-            found.setdefault((status.system, status.group), status)
-    found.update(_later(exposed.cls, beside))
+            place = (status.system, status.group)
+            found[place] = worse(found.get(place), status)
+    found.update(_later(exposed.cls, names))
     return list(found.values())
+
+
+def _loaders(info: Info, keys: Iterable[str]) -> list[Loaders]:
+    """The loaders that the fields beside this one use, each once: what they got is what is reported."""
+    found = {id(loaders): loaders for loaders in [loaders_at(info, key) for key in keys]}
+    return list(found.values()) or [loaders_at(info)]
 
 
 def statuses(
@@ -44,12 +53,13 @@ def statuses(
 ) -> list[SourceStatus]:
     """What an answer says about the systems behind it; ``fields`` are those it costs (the group's own)."""
     affected = tuple([camel(field) for field in fields or (group,)])
-    failed = dict(answer.failures)
+    failed, stale = dict(answer.failures), dict(answer.stale)
     found = []
     for system in (*answer.systems, *[code for code in failed if code not in answer.systems]):
-        error = failed.get(system)
-        if error is not None:
-            found.append(failure(ctx, system, camel(group), error, affected))
+        if system in failed:
+            found.append(failure(ctx, system, camel(group), failed[system], affected))
+        elif system in stale:
+            found.append(aged(ctx, system, camel(group), stale[system]))
         elif answer.value is None:
             found.append(
                 SourceStatus(system, camel(group), SourceOutcome.NOT_FOUND, "The system does not know it.")
@@ -62,11 +72,41 @@ def statuses(
 def failure(
     ctx: Context, system: str, group: str, error: SourceError, fields: tuple[str, ...] = ()
 ) -> SourceStatus:
-    """The status of a system that failed."""
-    wait = None if error.retry_after is None else int(error.retry_after + 0.999)
-    return SourceStatus(
-        system, group, error.outcome, str(error), wait, fields, ctx.systems.last_good_at(system)
-    )
+    """The status of a system that failed, or whose value was withheld for its age."""
+    ctx.flawed = True
+    read_at = error.read_at if isinstance(error, FreshnessNotMet) else None
+    good = ctx.systems.last_good_at(system) if read_at is None else _moment(read_at)
+    return SourceStatus(system, group, error.outcome, str(error), _wait(error.retry_after), fields, good)
+
+
+def aged(ctx: Context, system: str, group: str, stale: Stale) -> SourceStatus:
+    """The status of a system whose value is here but older than it should be: no field is affected."""
+    ctx.flawed = True
+    good, wait = _moment(stale.read_at), _wait(stale.retry_after)
+    return SourceStatus(system, group, SourceOutcome.STALE, stale.message, wait, (), good)
+
+
+def lacking(status: SourceStatus) -> bool:
+    """Whether something is missing for it (and not only old)."""
+    served = status.outcome is SourceOutcome.STALE and not status.affected_fields
+    return status.outcome not in GOOD and not served
+
+
+def worse(one: SourceStatus | None, other: SourceStatus) -> SourceStatus:
+    """The graver of two statuses, the first of equals: nothing is graver than something missing, then what is old."""
+    grave = [
+        0 if status is None else 1 + (status.outcome not in GOOD) + lacking(status) for status in (one, other)
+    ]
+    return other if one is None or grave[1] > grave[0] else one
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _wait(seconds: float | None) -> int | None:
+    """Whole seconds, rounded up."""
+    return None if seconds is None else int(seconds + 0.999)
 
 
 def needed_edges(cls: type, names: Iterable[str]) -> dict[str, list[str]]:
@@ -92,75 +132,3 @@ def _later(cls: type, names: Sequence[str]) -> dict[tuple[str, str], SourceStatu
         for name in names
         if name in exposed.absent
     }
-
-
-def camel(name: str) -> str:
-    """The graph's spelling of a field."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
-def snake(name: str) -> str:
-    """The model's spelling of a field."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def selected_beside(info: Info) -> list[str]:
-    """The fields selected on the same object, in the model's spelling, fragments included."""
-    raw = info._raw_info
-    trail: list[str] = []
-    path: Any = raw.path.prev
-    while path is not None:
-        if isinstance(path.key, str):
-            trail.append(path.key)
-        path = path.prev
-    ctx: Context = info.context
-    place = ("beside", id(raw.operation), tuple(trail))
-    known = ctx.memo.get(place)
-    if known is None:
-        levels = [raw.operation.selection_set]
-        for key in reversed(trail):
-            levels = _below(levels, key, raw.fragments, raw.variable_values)
-        fields = [node for level in levels for node in _fields(level, raw.fragments, raw.variable_values)]
-        known = ctx.memo[place] = list(dict.fromkeys(snake(node.name.value) for node in fields))
-    return list(known)
-
-
-def _below(
-    levels: Sequence[SelectionSetNode],
-    key: str,
-    fragments: Mapping[str, FragmentDefinitionNode],
-    variables: Any,
-) -> list[SelectionSetNode]:
-    found = []
-    for level in levels:
-        for node in _fields(level, fragments, variables):
-            if (node.alias or node.name).value == key and node.selection_set is not None:
-                found.append(node.selection_set)
-    return found
-
-
-def _included(node: SelectionNode, variables: Any) -> bool:
-    """Whether @skip and @include leave it in."""
-    skip = get_directive_values(GraphQLSkipDirective, node, variables)
-    include = get_directive_values(GraphQLIncludeDirective, node, variables)
-    return not (skip and skip["if"]) and not (include and not include["if"])
-
-
-def _fields(
-    level: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], variables: Any
-) -> list[FieldNode]:
-    found: list[FieldNode] = []
-    for node in level.selections:
-        if not _included(node, variables):
-            continue
-        if isinstance(node, FieldNode):
-            found.append(node)
-        elif isinstance(node, FragmentSpreadNode):
-            fragment = fragments[node.name.value]
-            found.extend(
-                _fields(getattr(fragment, "definition", fragment).selection_set, fragments, variables)
-            )
-        else:
-            found.extend(_fields(node.selection_set, fragments, variables))  # type: ignore[attr-defined]
-    return found

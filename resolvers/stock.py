@@ -3,12 +3,14 @@
 from strawberry.types import Info
 
 from resolvers.context import Context
+from resolvers.freshness import at, bounded
 from resolvers.inputs import Freshness, InventoryFilter
 from resolvers.loaders import joined
 from resolvers.paging import Connection, cut
 from resolvers.positions import positions_of
-from resolvers.sieves import Filters, bounded
-from schema.base import Plant, SourceOutcome, join_key, split_key
+from resolvers.sieves import Filters
+from resolvers.sourcing import lacking
+from schema.base import Plant, join_key, split_key
 from schema.errors import RequestError
 from schema.material import InventoryBalance, InventoryPosition, Item, Location, Lot
 from sources.base import Filter
@@ -26,7 +28,7 @@ async def inventory_positions(
 ) -> Connection[InventoryPosition]:
     """Stock by item, plant and lot: book, physical and work in progress side by side, and what they leave unexplained."""
     ctx: Context = info.context
-    bounded(ctx, freshness)
+    bounded(info, freshness)
     filters = Filters(ctx)
     filters.ids("plants", filter.plants, Plant)
     filters.ids("items", filter.items, Item)
@@ -50,14 +52,12 @@ async def inventory_positions(
             and (filter.stock_statuses is None or balance.stock_status in filter.stock_statuses)
         )
 
-    found, said = await positions_of(ctx, items, keep)
+    found, said = await positions_of(at(info), items, keep)
     if filter.verdicts is not None:
         found = [position for position in found if position.verdict in filter.verdicts]
     page = cut(ctx, found, f"inventoryPositions {filter}", first, after)
     page.sources = said
-    page.partial = any(
-        status.outcome not in (SourceOutcome.OK, SourceOutcome.NOT_FOUND) for status in page.sources
-    )
+    page.partial = any(lacking(status) for status in page.sources)
     return page
 
 

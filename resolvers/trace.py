@@ -8,6 +8,7 @@ from strawberry.types import Info
 
 from resolvers.context import Context
 from resolvers.edges import Edge, Fact, expose
+from resolvers.freshness import Loads, at
 from resolvers.ids import decode_as, encode
 from resolvers.loaders import Answer
 from schema.base import SourceSystem, join_key, split_key
@@ -38,15 +39,15 @@ async def trace(
         raise RequestError(f"maxDepth: {max_depth} is out of bounds.", hint=f"1 to {LIMIT_DEPTH}.")
     if not 1 <= max_nodes <= LIMIT_NODES:
         raise RequestError(f"maxNodes: {max_nodes} is out of bounds.", hint=f"1 to {LIMIT_NODES}.")
-    walk = _Walk(ctx, key)
+    walk = _Walk(at(info), key)
     for near, far in WAYS[direction]:
         await walk.follow(near, far, max_depth, max_nodes)
     return await walk.result()
 
 
 class _Walk:
-    def __init__(self, ctx: Context, root: str) -> None:
-        self.ctx, self.root = ctx, root
+    def __init__(self, loads: Loads, root: str) -> None:
+        self.loads, self.root = loads, root
         self.depths: dict[str, int] = {root: 0}
         self.edges: dict[tuple[str, str], LotTransformation] = {}
         self.orders: dict[str, str] = {}
@@ -56,7 +57,7 @@ class _Walk:
     async def follow(self, near: str, far: str, max_depth: int, max_nodes: int) -> None:
         level = [self.root]
         for depth in range(1, max_depth + 1):
-            answers = await self.ctx.loaders.load_set(LotTransformation, near, level, True)
+            answers = await self.loads.load_set(LotTransformation, near, level, True)
             following: dict[str, None] = {}
             cut: dict[str, None] = {}
             for key, answer in zip(level, answers, strict=True):
@@ -93,11 +94,10 @@ class _Walk:
 
     async def result(self) -> TraceResult:
         keys = list(self.depths)
-        loaders = self.ctx.loaders
-        lots = [_lot(key, answer) for key, answer in zip(keys, await loaders.each(Lot, keys), strict=True)]
-        stock = await loaders.load_set(InventoryBalance, "lot", keys, True)
+        lots = [_lot(key, answer) for key, answer in zip(keys, await self.loads.each(Lot, keys), strict=True)]
+        stock = await self.loads.load_set(InventoryBalance, "lot", keys, True)
         orders = list(dict.fromkeys([*self.orders.values(), *_orders(lots)]))
-        shipped = await loaders.load_set(Shipment, "order", orders, True)
+        shipped = await self.loads.load_set(Shipment, "order", orders, True)
         for key, answer in [*zip(keys, stock, strict=True)]:
             self.gaps.extend(TraceGap(_id(key), str(error), system) for system, error in answer.failures)
         for answer in shipped:

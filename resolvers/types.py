@@ -21,6 +21,7 @@ from strawberry.types import Info
 from strawberry.types.arguments import StrawberryArgumentAnnotation
 
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, follow
+from resolvers.freshness import heard, loaders_at, unless_withheld
 from resolvers.ids import encode
 from resolvers.paging import Connection, PageInfo
 from resolvers.scalars import BY_NAME
@@ -116,9 +117,12 @@ class Types:
 
         async def resolver(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(named, args, strict=False)) | kwargs
-            return await resolve(
+            found = await resolve(
                 *[given[name] for name in named if name in ("root", "info")],
                 **{name: value for name, value in given.items() if name not in ("root", "info")},
+            )
+            return (
+                found if found is not None or "info" not in given else unless_withheld(given["info"], found)
             )
 
         returns = self.graph(hints["return"])
@@ -233,7 +237,8 @@ def _id_resolver(root: Any) -> strawberry.ID:
 
 def _edge_resolver(edge: Edge, returns: Any) -> Callable[..., Any]:
     async def resolver(root: Any, info: Info) -> Any:
-        return (await follow(edge, root, info.context.loaders)).value
+        answer = heard(info, await follow(edge, root, loaders_at(info)))
+        return answer.value if answer.value is not None else unless_withheld(info, None)
 
     resolver.__annotations__ = {"root": Any, "info": Info, "return": returns}
     resolver.__name__ = edge.name
@@ -242,14 +247,12 @@ def _edge_resolver(edge: Edge, returns: Any) -> Callable[..., Any]:
 
 def _fact_resolver(fact: Fact, needs: list[Any], returns: Any) -> Callable[..., Any]:
     names = fact.needs
-    wants_now = fact.wants_now
+    moments = fact.moments
 
     async def resolver(root: Any, info: Info) -> Any:
-        given: dict[str, Any] = {}
-        for name, need in zip(names, await gathered(needs, root, info), strict=True):
+        given: dict[str, Any] = info.context.moments(moments) if moments else {}
+        for name, need in zip(names, await gathered(needs, root, info) if needs else (), strict=True):
             given[name] = need
-        if wants_now:
-            given["now"] = info.context.now
         return fact.compute(root, **given)
 
     resolver.__annotations__ = {"root": Any, "info": Info, "return": returns}
@@ -259,4 +262,6 @@ def _fact_resolver(fact: Fact, needs: list[Any], returns: Any) -> Callable[..., 
 
 async def gathered(edges: list[Edge], row: Any, info: Any) -> list[Any]:
     """The answers of several edges of one row, loaded together."""
-    return list(await asyncio.gather(*[follow(edge, row, info.context.loaders) for edge in edges]))
+    loaders = loaders_at(info)
+    answers = await asyncio.gather(*[follow(edge, row, loaders) for edge in edges])
+    return [heard(info, answer) for answer in answers]

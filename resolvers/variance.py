@@ -14,7 +14,7 @@ def consumption_variance(
     requirement: MaterialRequirement,
     component: Answer[Item],
     consumption: Answer[MaterialConsumption],
-    now: datetime,
+    arrived: datetime,
 ) -> Discrepancy | None:
     """What the ERP issued against what the shop floor consumed; null where they agree or one is not known."""
     issued, used = requirement.issued_erp, consumption.value
@@ -25,7 +25,7 @@ def consumption_variance(
         Claim(str(used.consumed.value), used.provenance, used.consumed),
     )
     moment = min(requirement.provenance.fetched_at, used.provenance.fetched_at)
-    age = max(0, int((now - moment).total_seconds() // 60))
+    age = max(0, int((arrived - moment).total_seconds() // 60))
     delta = difference(issued, used.consumed, component.value)
     if delta is None:
         return Discrepancy(ExceptionCategory.UNIT_MISMATCH, "issuedErp", claims, moment, age)

@@ -127,7 +127,23 @@ class MappingError(SourceError):
 
 
 class FreshnessNotMet(SourceError):
-    """Only an older value is known than the request accepts, and it forbade to give it."""
+    """Only an older value is known than the request accepts, and it forbade to give it.
+
+    ``read_at`` is when that value was read, in seconds since the epoch; ``reason`` is why no fresh one could be had.
+    """
 
     code = "FRESHNESS_NOT_MET"
     outcome = SourceOutcome.STALE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        read_at: float | None = None,
+        reason: SourceOutcome = SourceOutcome.STALE,
+    ) -> None:
+        super().__init__(message, hint=hint, retry_after=retry_after)
+        self.read_at = read_at
+        self.reason = reason

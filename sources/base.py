@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schema.base import KEYS, SourceOutcome
 from schema.matching import Entry, Matched, Unmatched
@@ -100,14 +100,40 @@ class Stale:
     retry_after: float | None = None
 
 
+class Lifetime(NamedTuple):
+    """How long a value may be used: ``max_age`` seconds from when it was read, in seconds since the epoch."""
+
+    max_age: float
+    read_at: float
+
+    @property
+    def ends(self) -> float:
+        """When it is over, in seconds since the epoch."""
+        return self.read_at + self.max_age
+
+
 @dataclass(slots=True)
 class Tally:
-    """What a call cost: cells found in the tiers of the cache, calls made to the system, and calls shared with others."""
+    """What a call cost: cells found in the tiers of the cache, calls made to the system, and calls shared with others.
+
+    ``tightest`` is the lifetime that ends first of all cells the call (or the peek) gave, absent and empty ones
+    included. A layer that vouches says so with ``lasts``, once a cell or once for many: where it vouches for some cells
+    only, it says that the others last 0 seconds. None: nobody vouches, and no answer made of it may be stored.
+    ``within`` is the request's own bound: nothing lasts longer for it.
+    """
 
     l1: int = 0
     l2: int = 0
     calls: int = 0
     shared: int = 0
+    tightest: Lifetime | None = None
+    within: float | None = None
+
+    def lasts(self, max_age: float, read_at: float) -> None:
+        """Vouch for cells that were read at a moment: they may be used for so many seconds from then."""
+        life = Lifetime(max_age if self.within is None else min(max_age, self.within), read_at)
+        if self.tightest is None or life.ends < self.tightest.ends:
+            self.tightest = life
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +321,10 @@ ABSENT: Any = object()
 
 Fetch: TypeAlias = Callable[[Batch], Awaitable[Bundle]]
 Listing: TypeAlias = Callable[[Query], Awaitable[Page]]
-Peek: TypeAlias = Callable[[type, Sequence[str], Need, Scope], list[Cell]]
-"""What is at hand without waiting: one cell a key, ``ABSENT`` where there is none."""
+Peek: TypeAlias = Callable[[type, Sequence[str], Need, Scope, Tally], list[Cell]]
+"""What is at hand without waiting: one cell a key, ``ABSENT`` where there is none. The tally counts and vouches for
+what is given, as in a call.
+"""
 
 
 class Layer(Protocol):

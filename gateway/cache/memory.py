@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
@@ -12,6 +13,16 @@ from gateway.cache.store import Entry, Invalidation, Place
 from sources.base import ABSENT, Cell
 
 Key = tuple[str, str]
+LATER = float("inf")
+
+
+class Column(NamedTuple):
+    """What a look brought: the cells, how many were found, and when the oldest value and the oldest absence were read."""
+
+    cells: list[Cell]
+    hits: int
+    oldest: float
+    oldest_absent: float
 
 
 class Memory:
@@ -37,24 +48,31 @@ class Memory:
         """About how many bytes the entries take."""
         return float(self._entries.currsize)
 
-    def column(self, shelf: str, keys: Sequence[str], fresh: float, absent: float) -> list[Cell]:
+    def column(self, shelf: str, keys: Sequence[str], fresh: float, absent: float) -> Column:
         """The cells of one shelf that were read at or after ``fresh`` (``absent`` for None); ABSENT for the others."""
         entries, epoch, valid, now = self._entries, self.marks.epoch, self.marks.valid, self._clock()
-        found: list[Cell] = []
+        cells: list[Cell] = []
+        oldest = oldest_absent = LATER
+        hits = 0
         for key in keys:
             try:
                 entry = entries[shelf, key]
             except KeyError:
-                found.append(ABSENT)
+                cells.append(ABSENT)
                 continue
-            cell = entry.cell
-            if entry.read_at < (absent if cell is None else fresh) or (
+            cell, read_at = entry.cell, entry.read_at
+            if read_at < (absent if cell is None else fresh) or (
                 entry.checked != epoch and not valid(entry, now)
             ):
-                found.append(ABSENT)
-            else:
-                found.append(cell)
-        return found
+                cells.append(ABSENT)
+                continue
+            cells.append(cell)
+            hits += 1
+            if cell is None:
+                oldest_absent = min(oldest_absent, read_at)
+            elif read_at < oldest:
+                oldest = read_at
+        return Column(cells, hits, oldest, oldest_absent)
 
     def look(self, shelf: str, key: str) -> Entry | None:
         """The entry of a place, whatever its age; None where there is none or it was invalidated."""

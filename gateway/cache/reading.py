@@ -90,13 +90,20 @@ class CachedRead:
         self._leases = Leases(tiers.store, subject.timeout) if tiers.store is not None else None
         self._quiet_until = 0.0
 
-    def peek(self, cls: type, keys: Sequence[str], need: Need, scope: Scope) -> list[Cell]:
+    def peek(self, cls: type, keys: Sequence[str], need: Need, scope: Scope, tally: Tally) -> list[Cell]:
         """What this process has at hand and is fresh enough, one cell a key; ABSENT where it has not."""
         if need.written is not None:
             # Whether an entry shows the write is seen one by one: not here.
             return [ABSENT] * len(keys)
-        terms = terms_of(self.subject.policies[cls], need, self._clock())
-        return self._memory.column(self._shelf(cls, scope).name, keys, terms.fresh, terms.absent)
+        policy = self.subject.policies[cls]
+        terms = terms_of(policy, need, self._clock())
+        found = self._memory.column(self._shelf(cls, scope).name, keys, terms.fresh, terms.absent)
+        tally.l1 += found.hits
+        if found.oldest < NEVER:
+            tally.lasts(policy.max_age, found.oldest)
+        if found.oldest_absent < NEVER:
+            tally.lasts(policy.negative_max_age, found.oldest_absent)
+        return found.cells
 
     async def call(self, batch: Batch) -> Bundle:
         """One cell a key for every class wanted. Raises nothing: what failed is a cell."""
@@ -141,7 +148,7 @@ class CachedRead:
                 if entry is None or not _shows(entry, written):
                     missing.append((cls, key))
                 elif entry.read_at >= (accepted.absent if entry.cell is None else accepted.fresh):
-                    cells[cls, key] = entry.cell
+                    cells[cls, key] = self._vouched(cls, entry, batch.tally)
                     batch.tally.l1 += 1
                 elif entry.cell is not None and entry.read_at >= accepted.aging:
                     cells[cls, key] = _stale(entry, SourceOutcome.STALE, "It is being read anew.")
@@ -156,11 +163,11 @@ class CachedRead:
         entry = landed.entry
         if entry is not None:
             if _shows(entry, batch.need.written):
-                return entry.cell
+                return self._vouched(pair[0], entry, batch.tally)
             told = f"{self.subject.system} does not show the write yet."
             if batch.need.allow_stale:
                 return _stale(entry, SourceOutcome.STALE, told, met=False)
-            return FreshnessNotMet(told, hint="Ask again in a moment, or allow older values.")
+            return FreshnessNotMet(told, read_at=entry.read_at)
         error = landed.error or SourceUnavailable(f"{self.subject.system} gave no answer for this key.")
         older = self._memory.look(self._shelf(pair[0], batch.scope).name, pair[1])
         if older is None or older.cell is None or not isinstance(error, LENIENT):
@@ -171,9 +178,18 @@ class CachedRead:
         if terms.explicit:
             age = max(0.0, self._clock() - older.read_at)
             return FreshnessNotMet(
-                f"What is known is {age:.0f} s old, and {error}", retry_after=error.retry_after
+                f"What is known is {age:.0f} s old, and {error}",
+                retry_after=error.retry_after,
+                read_at=older.read_at,
+                reason=error.outcome,
             )
         return error
+
+    def _vouched(self, cls: type, entry: Entry, tally: Tally) -> Cell:
+        """The cell of an entry, with the time that it may be used for."""
+        policy, cell = self.subject.policies[cls], entry.cell
+        tally.lasts(policy.negative_max_age if cell is None else policy.max_age, entry.read_at)
+        return cell
 
     def _refresh(self, pairs: Sequence[Pair], scope: Scope, now: float) -> None:
         """Read anew in the background, at most once for everyone."""

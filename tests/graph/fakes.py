@@ -10,11 +10,12 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
 
 from gateway.operations import Operations
+from gateway.request import GraphQLRequest
 from resolvers.context import Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant, Provenance, Quantity, SystemKind, keys_of
 from schema.errors import SourceError
-from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
+from sources.base import Batch, Bundle, Layer, Page, Part, Query, Read, Search, Source
 from sources.catalog import Catalog
 from sources.settings import SystemConfig
 
@@ -128,9 +129,9 @@ def _fits(row: Any, filters: Mapping[str, Any]) -> bool:
     )
 
 
-def context(*sources: Source, **settings: Any) -> Context:
-    """The context of one operation over some systems."""
-    return Context(Catalog(sources, PLANTS), **settings)
+def context(*sources: Source, layers: Sequence[Layer] = (), **settings: Any) -> Context:
+    """The context of one operation over some systems, with layers around their guards."""
+    return Context(Catalog(sources, PLANTS, layers=layers), **settings)
 
 
 async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
@@ -139,7 +140,7 @@ async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
     parsed = parse(document)
     assert validate(schema, parsed) == []
     hooks = Operations(schema)
-    hooks.begin(ctx, hooks.describe(parsed))
+    hooks.begin(ctx, hooks.describe(parsed), GraphQLRequest(document, variables=variables))
     running = execute(schema, parsed, context_value=ctx, variable_values=variables)
     result = running if isinstance(running, ExecutionResult) else await running
     result.extensions = hooks.extensions(ctx)

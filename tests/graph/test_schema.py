@@ -73,6 +73,17 @@ def test_everything_has_a_description() -> None:
     assert silent == []
 
 
+def test_fresh_is_declared() -> None:
+    """@fresh stands in the schema, on fields, and says what it means."""
+    fresh = SCHEMA.get_directive("fresh")
+    assert fresh is not None
+    assert [location.name for location in fresh.locations] == ["FIELD"]
+    assert {name: str(argument.type) for name, argument in fresh.args.items()} == {"within": "String!"}
+    assert fresh.description
+    assert fresh.args["within"].description
+    assert "directive @fresh(" in present_sdl()
+
+
 def test_names_follow_the_convention() -> None:
     """Types are PascalCase, fields and arguments camelCase, enum values UPPER_CASE."""
     odd = [kind.name for kind in own_types() if not PASCAL.match(kind.name)]

@@ -8,10 +8,25 @@ from typing import Any
 
 import pytest
 
-from resolvers.loaders import Bounds, Loaders
+from resolvers.loaders import Bounds, Loaders, older
+from schema.base import SourceOutcome
 from schema.errors import MappingError, SourceNotMapped, SourceUnavailable
 from schema.material import BalanceView, InventoryBalance, Item, Lot, LotMaster
-from sources.base import EVERYTHING, Batch, Bundle, Lister, Page, Part, Provider, Providers, Read, Search
+from sources.base import (
+    EVERYTHING,
+    Batch,
+    Bundle,
+    Lifetime,
+    Lister,
+    Page,
+    Part,
+    Provider,
+    Providers,
+    Read,
+    Search,
+    Stale,
+    Tally,
+)
 from tests.unit.resolvers.making import HERE, amount
 
 
@@ -187,3 +202,43 @@ async def test_a_page_stands_for_the_read_of_its_rows() -> None:
     assert system.batches == []
     assert (await loading.one(Lot, "i/2")).value is not None
     assert len(system.batches) == 1
+
+
+def aged(read_at: float, met: bool = True) -> Stale:
+    """A value that is older than it should be."""
+    return Stale(None, read_at, SourceOutcome.STALE, "old", met)
+
+
+def test_the_worse_of_two_ages() -> None:
+    """What misses the request's need is worse than what is merely older; of equals the older one is."""
+    assert older(None, aged(5)) == aged(5)
+    assert older(aged(5), aged(3)) == older(aged(3), aged(5)) == aged(3)
+    assert older(aged(3), aged(9, met=False)) == older(aged(9, met=False), aged(3)) == aged(9, met=False)
+
+
+def test_the_tightest_lifetime_is_kept() -> None:
+    """Of all that layers vouch for, what ends first counts, and nothing lasts longer than the request allows."""
+    assert Tally().tightest is None
+    tally = Tally()
+    for max_age, read_at in ((60, 100.0), (300, 10.0), (10, 149.0)):
+        tally.lasts(max_age, read_at)
+    assert tally.tightest == Lifetime(10, 149.0)
+    bounded = Tally(within=30)
+    bounded.lasts(10, 100.0)
+    bounded.lasts(300, 70.0)
+    assert bounded.tightest == Lifetime(30, 70.0)
+
+
+async def test_rows_of_an_old_page_are_as_old() -> None:
+    """What an older page brought along is stale under its read, too; what is newer in it keeps its own age."""
+    erp = System()
+    made = loaders((erp,))
+    search = Search("all", erp.read.parts, erp.call, read="lots")  # type: ignore[arg-type]
+    own = Stale(Lot("I", "2"), 7.0, SourceOutcome.TIMEOUT, "older")
+    page = Page(["I/1", "I/2"], {Lot: [Lot("I", "1"), own]}, stale=aged(50.0, met=False))
+    made.prime(Lister("ERP", search, erp.call), page)  # type: ignore[arg-type]
+    one, two = await made.each(Lot, ["I/1", "I/2"])
+    assert one.value == Lot("I", "1")
+    assert [(stale.read_at, stale.met) for _, stale in one.stale] == [(50.0, False)]
+    assert two.stale == (("ERP", own),)
+    assert erp.batches == []

@@ -4,8 +4,9 @@ import pytest
 
 from resolvers.graph import build_schema
 from resolvers.loaders import Answer
-from resolvers.sourcing import camel, needed_edges, snake, statuses
-from schema.base import SourceOutcome
+from resolvers.sourcing import lacking, needed_edges, statuses, worse
+from resolvers.trail import camel, snake
+from schema.base import SourceOutcome, SourceStatus
 from schema.errors import SourceThrottled
 from schema.production import ProductionOrder
 from tests.graph.fakes import context, data
@@ -94,3 +95,18 @@ def test_an_answer_in_words() -> None:
 def test_names_go_there_and_back(name: str) -> None:
     """The graph's spelling and the model's are one name."""
     assert snake(camel(name)) == name
+
+
+def test_the_graver_of_two_statuses() -> None:
+    """What is missing is graver than what is old, and that graver than what is well; of equals the first stays."""
+    well = SourceStatus("ERP", "item", SourceOutcome.OK)
+    unknown = SourceStatus("ERP", "item", SourceOutcome.NOT_FOUND)
+    old = SourceStatus("ERP", "item", SourceOutcome.STALE)
+    withheld = SourceStatus("ERP", "item", SourceOutcome.STALE, affected_fields=("item",))
+    down = SourceStatus("ERP", "item", SourceOutcome.UNAVAILABLE)
+    assert worse(None, well) is well
+    assert worse(well, unknown) is well
+    for light, grave in ((well, old), (unknown, down), (old, withheld), (old, down)):
+        assert worse(light, grave) is worse(grave, light) is grave
+    assert worse(withheld, down) is withheld
+    assert [lacking(status) for status in (well, unknown, old, withheld, down)] == [False] * 3 + [True] * 2

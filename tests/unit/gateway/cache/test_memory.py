@@ -58,7 +58,7 @@ def test_nothing_is_kept_where_there_is_no_room() -> None:
     memory = Memory(max_entries=0, clock=Clock())
     memory.keep("s", "A", an_entry())
     assert len(memory) == 0
-    assert memory.column("s", ["A"], START, START) == [ABSENT]
+    assert memory.column("s", ["A"], START, START).cells == [ABSENT]
 
 
 def test_an_older_answer_does_not_replace_a_newer_one() -> None:

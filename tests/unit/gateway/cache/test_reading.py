@@ -16,7 +16,7 @@ from schema.errors import (
     SourceUnavailable,
 )
 from schema.material import Item
-from sources.base import ABSENT, EVERYTHING, WHATEVER, Lane, Need, Scope, Stale, Written
+from sources.base import ABSENT, EVERYTHING, WHATEVER, Lane, Need, Scope, Stale, Tally, Written
 from sources.keeping import CacheRule
 from tests.unit.gateway.cache.shelf import RULE, Bench, settle
 
@@ -47,15 +47,15 @@ async def test_peek_gives_what_is_fresh_and_nothing_else() -> None:
     """Without waiting: the fresh cell, a known absence, and ABSENT for what is unknown, old, or must show a write."""
     bench = Bench()
     await bench.cells("A", "X")
-    [known, unknown, missing] = bench.peek(Item, ["A", "B", "X"], WHATEVER, EVERYTHING)
+    [known, unknown, missing] = bench.peek(Item, ["A", "B", "X"], WHATEVER, EVERYTHING, Tally())
     assert known.description == "one"
     assert unknown is ABSENT
     assert missing is None
     bench.clock.pass_(10.1)
-    assert bench.peek(Item, ["A", "X"], WHATEVER, EVERYTHING) == [ABSENT, ABSENT]
-    assert bench.peek(Item, ["A"], bench.within(60), EVERYTHING)[0].description == "one"
+    assert bench.peek(Item, ["A", "X"], WHATEVER, EVERYTHING, Tally()) == [ABSENT, ABSENT]
+    assert bench.peek(Item, ["A"], bench.within(60), EVERYTHING, Tally())[0].description == "one"
     written = Need(None, bench.clock.time, written=Written(bench.clock.time))
-    assert bench.peek(Item, ["A"], written, EVERYTHING) == [ABSENT]
+    assert bench.peek(Item, ["A"], written, EVERYTHING, Tally()) == [ABSENT]
 
 
 async def test_an_aging_value_is_given_at_once_and_read_anew() -> None:
