@@ -142,12 +142,17 @@ class KeySpelling:
         object.__setattr__(self, "_out", tuple(map(outward, self.parts)))
 
     def theirs(self, key: str) -> tuple[str, ...]:
-        """The parts of our key as they are sent."""
-        return tuple(write(part) for write, part in zip(self._out, split_key(key), strict=False))
+        """The parts of our key as they are sent; one of another number of parts is left as it is."""
+        parts = split_key(key)
+        if len(parts) != len(self.parts):
+            return parts
+        return tuple([write(part) for write, part in zip(self._out, parts, strict=True)])
 
     def ours(self, parts: Sequence[str]) -> str:
-        """Our spelling of a key that the system gave."""
-        return join_key(*[read(part) for read, part in zip(self._in, parts, strict=False)])
+        """Our spelling of a key that the system gave; one of another number of parts is left as it is."""
+        if len(parts) != len(self.parts):
+            return join_key(*parts)
+        return join_key(*[read(part) for read, part in zip(self._in, parts, strict=True)])
 
     def echo(self, key: str) -> str:
         """Our key as it comes back from the system: itself, unless the system cuts it."""

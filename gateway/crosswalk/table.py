@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from schema.base import PREFIXES
+from schema.base import KEYS, PREFIXES, split_key
 from schema.matching import Entry
 from sources.references import KINDS
 
@@ -40,8 +40,8 @@ class Table:
 
 
 def make_table(entries: Iterable[Entry]) -> Table:
-    """The table of some entries."""
-    kept = frozenset(entries)
+    """The table of some entries; one whose keys cannot be keys of its kind is left out, as if it were not there."""
+    kept = frozenset(entry for entry in entries if _usable(entry))
     sides: dict[str, Side] = {}
     for entry in kept:
         side = sides.setdefault(entry.system, Side())
@@ -57,8 +57,11 @@ def touched(old: Table, new: Table) -> frozenset[str]:
     """
     changed = old.entries ^ new.entries
     return frozenset(
-        f"{PREFIXES[KINDS[entry.kind]]}:{key}"
-        for entry in changed
-        if entry.kind in KINDS
-        for key in (entry.ours, entry.theirs)
+        f"{PREFIXES[KINDS[entry.kind]]}:{key}" for entry in changed for key in (entry.ours, entry.theirs)
     )
+
+
+def _usable(entry: Entry) -> bool:
+    """The command sees to it, but a table can be written to by other means."""
+    size = len(KEYS[KINDS[entry.kind]]["id"]) if entry.kind in KINDS else 0
+    return len(split_key(entry.ours)) == len(split_key(entry.theirs)) == size

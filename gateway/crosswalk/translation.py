@@ -109,7 +109,7 @@ class Translation:
         rule = None if plain == value else MatchRule.NORMALISED_KEY
         for inner, positions in within(kind):
             parts = split_key(ours)
-            at = self._side.of_theirs(inner.__name__, join_key(*[parts[i] for i in positions]))
+            at = self._side.of_theirs(inner.__name__, _part(parts, positions))
             if at is not None:
                 ours, rule = _with(parts, positions, at.ours), MatchRule.XREF_TABLE
                 confirmed = confirmed and at.confirmed
@@ -124,7 +124,7 @@ class Translation:
 
     def _inner_out(self, key: str, inner: type, positions: tuple[int, ...]) -> str | None:
         parts = split_key(key)
-        part = join_key(*[parts[i] for i in positions])
+        part = _part(parts, positions)
         entry = self._side.of_ours(inner.__name__, part)
         if entry is not None:
             return _with(parts, positions, entry.theirs)
@@ -185,6 +185,11 @@ def _changed(row: Any, changes: dict[str, Any], matches: Sequence[KeyMatch]) -> 
     if matches and known is not None:
         changes["provenance"] = replace(known, matches=(*known.matches, *matches))
     return replace(row, **changes) if changes else row
+
+
+def _part(parts: Sequence[str], positions: tuple[int, ...]) -> str:
+    """The key at some places of another; what is too short to have one has an empty one."""
+    return join_key(*[parts[i] for i in positions]) if len(parts) > positions[-1] else ""
 
 
 def _with(parts: Sequence[str], positions: tuple[int, ...], key: str) -> str:

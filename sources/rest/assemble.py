@@ -122,7 +122,9 @@ class Cells:
             if trouble is not False:
                 self._blame(places, trouble)
                 continue
+            doubts = self.doubts.row
             for linked in self._wanted():
+                self.doubts.row = doubts
                 self._part(linked, row, ctx, places, echo)
 
     def _blame(self, places: list[int], error: SourceError) -> None:
@@ -134,7 +136,10 @@ class Cells:
     def _places(self, row: Any, ctx: Context, echo: int | None) -> list[int]:
         first = self.shape.first
         if echo is not None:
-            told = [key for key in first.keys(row, None, ctx) if first.positions]
+            told = first.keys(row, None, ctx) if first.positions and not first.maker.each else []
+            if not self.doubts.may_be(echo, first.positions, told):
+                self.doubts.unasked(first, told[0])
+                return []
             places = self.doubts.settled([echo], first.positions, told)
         elif first.maker.each:
             return []

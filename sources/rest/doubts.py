@@ -16,6 +16,7 @@ class Doubts:
 
     A cut key never matches by itself: its rows are marked as not confirmed, unless they say the whole key elsewhere.
     Where two of the keys asked together are cut to the same, their rows could be either's and belong to neither.
+    ``row`` are the places to which the row at hand belongs only perhaps.
     """
 
     asked: Asked
@@ -24,7 +25,7 @@ class Doubts:
     report: Report
     _sure: set[int] = field(default_factory=set)
     _open: set[int] = field(default_factory=set)
-    _row: set[int] = field(default_factory=set)
+    row: set[int] = field(default_factory=set)
 
     def settled(
         self, places: list[int], positions: tuple[int, ...], keys: Sequence[tuple[str, ...]]
@@ -35,14 +36,20 @@ class Doubts:
         sure = [p for p in places if any(self.asked.told(p, positions, key) for key in keys)]
         sure = [p for p in sure if p in self.asked.cut] or [p for p in sure if len(places) == 1]
         self._sure.update(sure)
-        self._row = {p for p in places if p not in sure and p in self.asked.cut}
-        self._open |= self._row
+        self.row = {p for p in places if p not in sure and p in self.asked.cut}
+        self._open |= self.row
         return sure or places
+
+    def may_be(self, place: int, positions: tuple[int, ...], keys: Sequence[tuple[str, ...]]) -> bool:
+        """Whether the row of a cut key may be its own: not where it says another one whole."""
+        if place not in self.asked.cut or len(positions) != len(self.asked.ours[place]):
+            return True
+        return not keys or any(key in (self.asked.ours[place], self.asked.expected[place]) for key in keys)
 
     def mark(self, made: Any, place: int) -> None:
         """Say in a row that its key was cut."""
         known = getattr(made, "provenance", None)
-        if place in self._row and self.kind is not None and known is not None:
+        if place in self.row and self.kind is not None and known is not None:
             key, raw = join_key(*self.asked.ours[place]), self.asked.theirs[place][-1]
             match = KeyMatch(self.system, self.kind.__name__, key, raw, MatchRule.HEURISTIC, False)
             made.provenance = replace(known, matches=(*known.matches, match))

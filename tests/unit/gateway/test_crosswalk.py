@@ -119,6 +119,16 @@ def test_what_a_change_touches() -> None:
     assert touched(make_table([ENTRY]), make_table([surer])) == {"lot:FG/L1-", "lot:FG/L1-EU"}
 
 
+def test_entries_that_cannot_be_are_left_out() -> None:
+    """A table written by other means cannot break an answer: keys of the wrong number of parts, unknown kinds."""
+    wrong = [
+        Entry("MES", "Lot", "L1", "FG/L1"),
+        Entry("MES", "Lot", "FG/L1", "L1"),
+        Entry("MES", "Spoon", "A", "B"),
+    ]
+    assert make_table([*wrong, ENTRY]).entries == {ENTRY}
+
+
 SETTINGS = """
 database_url = "sqlite:///{folder}/c.db"
 [plants.1710]

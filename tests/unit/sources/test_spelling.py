@@ -121,6 +121,7 @@ def test_the_parts_of_a_key_have_their_own_spelling() -> None:
     assert how.echo("4711/L2409-07A-EU") == "4711/L2409-07A-"
     assert how.loses("4711/L2409-07A-EU")
     assert not how.loses("4711/L2409-07A")
+    assert (how.theirs("4711"), how.ours(("4711",))) == (("4711",), "4711")
 
 
 def system(**keys: Any) -> SystemConfig:

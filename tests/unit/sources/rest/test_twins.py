@@ -137,6 +137,14 @@ async def test_one_call_a_key_marks_cut_keys_as_well() -> None:
     assert all(isinstance(cell, SourceRefused) for cell in await System([CUT], settings).read(EU, US))
 
 
+async def test_one_call_a_key_does_not_take_a_row_that_says_another_key() -> None:
+    """Even where rows belong to the key that was asked: a brother that says its whole name is a brother."""
+    settings = table(lot="full", keys=None, path="/lots/{lot}", echo=True)
+    system = System([{**CUT, "full": "L2409-07A-US"}], settings)
+    assert await system.read(EU) == [None]
+    assert [(one.reason, one.key) for one in system.reported] == [(Reason.UNASKED, US)]
+
+
 def test_a_rest_system_spells_as_its_reads_do() -> None:
     """What the reads say of a kind of key is what lookups use; `keys` need not repeat it, and wins where it does."""
     source = System([]).source
