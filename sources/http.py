@@ -1,6 +1,6 @@
 """The one way out: every HTTP call to a system goes through ``Http``, and only this module imports the client.
 
-It knows TLS, credentials, pooling, the deadline and the error tree; it knows nothing of any system's payloads.
+It knows TLS, credentials, pooling, lanes, the deadline, the clocks and the error tree; it knows nothing of any system's payloads.
 Redirects are not followed: a system that moved is a setting to mend, and credentials must not travel elsewhere.
 """
 

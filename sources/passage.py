@@ -2,6 +2,7 @@
 
 One call of the port may cost an adapter several requests: pages, a request a key, a log-in. The client that sends them
 asks here in which lane it sends, and pays for every request after the first, which the guard has paid at its gate.
+``sources.http`` does so; an adapter with a client of its own that sends several requests a call does likewise.
 """
 
 from collections.abc import Awaitable, Callable

@@ -3,8 +3,8 @@
 from sources.base import Lane
 from tests.contract.lane_load import loaded
 
-ATTEMPTS = 3
-"""Measurements, of which one must be quiet enough: a busy machine moves a p99 by itself."""
+ATTEMPTS = 2
+"""Measurements, of which one must do: a machine that is busy for seconds moves a p99 by itself."""
 
 
 async def test_analytics_at_full_load_does_not_move_the_app_lane() -> None:
@@ -12,7 +12,7 @@ async def test_analytics_at_full_load_does_not_move_the_app_lane() -> None:
     async with loaded() as load:
         seen = []
         for _ in range(ATTEMPTS):
-            seen.append(await load.measure(Lane.ANALYTICS, 3))
+            seen.append(await load.measure(Lane.ANALYTICS))
             if seen[-1].moved < 0.2:
                 break
         assert min(times.moved for times in seen) < 0.2, "\n".join(map(str, seen))
