@@ -32,6 +32,7 @@ from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.telemetry import RequestLog
 from resolvers.context import Context
+from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
 from sources.base import Layer, Source
@@ -158,8 +159,13 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
             lane=lane_of(http.headers),
         )
 
+    schema = graphql_schema()
     engine = SchemaEngine(
-        graphql_schema(), make_context, document_limits(settings), hooks=Operations(graphql_schema())
+        schema,
+        make_context,
+        document_limits(settings),
+        hooks=Operations(schema),
+        execution=PlanExecution(schema),
     )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page)

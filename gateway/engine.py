@@ -5,35 +5,31 @@ operation, check that the method may run it, make its context, execute. Whatever
 request error: no ``data``, at least one coded error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from http import HTTPStatus
-from inspect import isawaitable
 from typing import Any, Protocol
 
 from graphql import (
     DocumentNode,
-    ExecutionResult,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     assert_valid_schema,
-    execute,
 )
 from starlette.requests import Request
 
 from gateway.documents import Document, DocumentInvalid, Documents, hash_of
-from gateway.http import Answer, GraphQLRequest, while_connected
+from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
 from gateway.request import HttpRefusal
 from gateway.telemetry import request_facts
+from resolvers.execution.operation import Executed, ReferenceExecution
 from schema.errors import CrossdockError, RequestError
 
 MakeContext = Callable[[Request], object]
 """Gives the context of one operation: a value, or an async context manager that opens and closes it."""
-
-MAX_COERCION_ERRORS = 10
 
 
 class Hooks(Protocol):
@@ -53,6 +49,22 @@ class Hooks(Protocol):
 
     def headers(self, context: Any) -> dict[str, str]:
         """What HTTP is told about the answer of a query that has no errors."""
+        ...
+
+
+class Execution(Protocol):
+    """Whatever executes an operation of a valid document."""
+
+    async def execute(
+        self,
+        document: DocumentNode,
+        context: Any,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed:
+        """Execute the operation of that name, or the only one."""
         ...
 
 
@@ -80,11 +92,13 @@ class SchemaEngine:
         *,
         debug: bool = False,
         hooks: Hooks | None = None,
+        execution: Execution | None = None,
     ) -> None:
         assert_valid_schema(schema)
         self.schema = schema
         self.make_context = make_context
         self.hooks = hooks
+        self.execution = execution or ReferenceExecution(schema)
         self.documents = Documents(
             schema, limits or DocumentLimits(), describe=hooks.describe if hooks is not None else None
         )
@@ -132,47 +146,52 @@ class SchemaEngine:
         try:
             # A query stops when its reader leaves; a mutation that has begun is carried through.
             is_query = operation.operation is OperationType.QUERY
-            result, headers = await (while_connected(http, work) if is_query else work)
+            executed, extensions, headers = await (while_connected(http, work) if is_query else work)
         except HttpRefusal:
             raise
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return self._answer(result, request_facts(http.scope).request_id, headers)
+        return self._answer(executed, extensions, request_facts(http.scope).request_id, headers)
 
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
-    ) -> tuple[ExecutionResult, dict[str, str]]:
+    ) -> tuple[Executed, dict[str, Any] | None, dict[str, str]]:
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
         async with scope as context:
             if self.hooks is not None:
                 self.hooks.begin(context, document.described, request)
-            running = execute(
-                self.schema,
+            executed = await self.execution.execute(
                 document.ast,
-                context_value=context,
-                variable_values=request.variables,
-                operation_name=operation.name.value if operation.name else None,
-                max_coercion_errors=MAX_COERCION_ERRORS,
+                context,
+                request.variables,
+                operation.name.value if operation.name else None,
                 hide_suggestions=not self.documents.limits.introspection,
             )
-            result = await running if isawaitable(running) else running
-            return result, self._told(result, operation, context)
+            return executed, *self._told(executed, operation, context)
 
     def _told(
-        self, result: ExecutionResult, operation: OperationDefinitionNode, context: Any
-    ) -> dict[str, str]:
-        """Let the graph say what else belongs to the answer; returns the headers."""
+        self, executed: Executed, operation: OperationDefinitionNode, context: Any
+    ) -> tuple[dict[str, Any] | None, dict[str, str]]:
+        """What the graph says of the answer besides its data: extensions and headers."""
         if self.hooks is None:
-            return {}
-        result.extensions = self.hooks.extensions(context)
-        good = operation.operation is OperationType.QUERY and not result.errors
-        return self.hooks.headers(context) if good else {}
+            return None, {}
+        good = operation.operation is OperationType.QUERY and not executed.errors
+        return self.hooks.extensions(context), self.hooks.headers(context) if good else {}
 
-    def _answer(self, result: ExecutionResult, request_id: str, headers: dict[str, str]) -> Answer:
-        errors = result.errors or []
+    def _answer(
+        self,
+        executed: Executed,
+        extensions: dict[str, Any] | None,
+        request_id: str,
+        headers: dict[str, str],
+    ) -> Answer:
+        if isinstance(executed.data, bytes):
+            more = b',"extensions":' + to_json(extensions) if extensions else b""
+            return Answer(b'{"data":' + executed.data + more + b"}", headers=headers)
+        errors = executed.errors
         # graphql-core reports variables it cannot coerce without a path: nothing has been executed then.
-        request_error = result.data is None and bool(errors) and all(error.path is None for error in errors)
+        request_error = executed.data is None and bool(errors) and all(error.path is None for error in errors)
         shown = present_all(errors, "BAD_USER_INPUT", request_id)
         if self.debug:
             for entry, error in zip(shown, errors, strict=False):
@@ -181,9 +200,9 @@ class SchemaEngine:
         if request_error:
             return _refused(shown)
         body: dict[str, Any] = {"errors": shown} if shown else {}
-        body["data"] = result.data
-        if result.extensions:
-            body["extensions"] = result.extensions
+        body["data"] = executed.data
+        if extensions:
+            body["extensions"] = extensions
         return Answer(body, headers=headers)
 
 

@@ -1,7 +1,7 @@
 """Between the engine and the graph: what a document asks for, and what an answer says about its sources and its age."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema
@@ -55,7 +55,7 @@ class Operations:
         if context.missed:
             said["sources"] = _missed(context)
         if context.unmet:
-            said["freshness"] = [_unmet(context, *one) for one in islice(context.unmet.items(), MAX_UNMET)]
+            said["freshness"] = [_unmet(context, *one) for one in _first(context.unmet)]
         if len(context.unmet) > MAX_UNMET:
             said["freshnessLeftOut"] = len(context.unmet) - MAX_UNMET
         if context.traced:
@@ -76,6 +76,16 @@ class Operations:
         if age >= int(life.max_age):
             return {}
         return {"Cache-Control": f"private, max-age={int(life.max_age)}", "Age": str(age), "Vary": VARY}
+
+
+def _first(unmet: Mapping[tuple[Place, str], Unmet]) -> list[tuple[tuple[Place, str], Unmet]]:
+    """The first places by their paths, whatever order they were noted in."""
+
+    def order(one: tuple[tuple[Place, str], Unmet]) -> list[tuple[bool, str | int]]:
+        path, system = one[0]
+        return [(isinstance(step, str), step) for step in (*path, system)]
+
+    return sorted(unmet.items(), key=order)[:MAX_UNMET]
 
 
 def _missed(context: Context) -> list[dict[str, Any]]:

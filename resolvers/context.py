@@ -158,6 +158,13 @@ class Context:
         known = [life for life in lives if life is not None]
         return min(known, key=lambda life: life.ends) if known and len(known) == len(lives) else None
 
+    def forget_notes(self) -> None:
+        """Forget what was noted for the answer: the operation is executed anew, over what is loaded already."""
+        self.missed.clear()
+        self.unmet.clear()
+        self.withheld.clear()
+        self.flawed = False
+
     def hurry(self, deadline_ms: int) -> None:
         """Shorten the deadline to what the client allows."""
         self.bounds.deadline = min(self.bounds.deadline, time.monotonic() + deadline_ms / 1000)

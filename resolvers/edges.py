@@ -152,18 +152,22 @@ async def follow(edge: Edge, row: Any, loaders: Loading) -> Answer[Any]:
         return Answer([] if edge.many else None)
     if not edge.reads_many:
         answer: Answer[Any] = await loaders.one(edge.target, key, edge.by)
-        return _stubbed(edge, key, answer) if edge.stub and answer.value is None else answer
+        return stubbed(edge, key, answer) if edge.stub and answer.value is None else answer
     several: Answer[list[Any]] = await loaders.many(edge.target, key, edge.by)
-    return several if edge.match is None else _matching(edge, edge.match, row, several)
+    return several if edge.match is None else matching(edge, edge.match, row, several)
 
 
 async def _follow_each(edge: Edge, row: Any, loaders: Loading) -> Answer[Any]:
     keys = edge_keys(edge, row)
-    answers: list[Answer[Any]] = await loaders.each(edge.target, keys, edge.by)
+    return from_several(edge, keys, await loaders.each(edge.target, keys, edge.by))
+
+
+def from_several(edge: Edge, keys: Sequence[str], answers: Sequence[Answer[Any]]) -> Answer[Any]:
+    """The one answer of an edge with ``each`` from those of its keys."""
     rows, systems, failures = [], {}, {}
     stale: dict[str, Stale] = {}
     for key, found in zip(keys, answers, strict=True):
-        answer = _stubbed(edge, key, found) if edge.stub and found.value is None else found
+        answer = stubbed(edge, key, found) if edge.stub and found.value is None else found
         if answer.value is not None:
             rows.append(answer.value)
         systems.update(dict.fromkeys(answer.systems))
@@ -173,12 +177,14 @@ async def _follow_each(edge: Edge, row: Any, loaders: Loading) -> Answer[Any]:
     return Answer(rows, tuple(systems), tuple(failures.items()), tuple(stale.items()))
 
 
-def _stubbed(edge: Edge, key: str, answer: Answer[Any]) -> Answer[Any]:
+def stubbed(edge: Edge, key: str, answer: Answer[Any]) -> Answer[Any]:
+    """The answer with the target known by its key alone."""
     row: Any = stub(edge.target, dict(zip(KEYS[edge.target]["id"], split_key(key), strict=True)))
     return Answer(row, answer.systems, answer.failures, answer.stale)
 
 
-def _matching(edge: Edge, match: Mapping[str, str], row: Any, answer: Answer[list[Any]]) -> Answer[Any]:
+def matching(edge: Edge, match: Mapping[str, str], row: Any, answer: Answer[list[Any]]) -> Answer[Any]:
+    """The answer with those of the many rows that match the row."""
     if answer.value is None:
         return Answer(None, answer.systems, answer.failures, answer.stale)
     wanted = [(theirs, getattr(row, ours)) for theirs, ours in match.items()]

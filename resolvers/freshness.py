@@ -107,10 +107,13 @@ def heard(info: Info, answer: Answer[T]) -> Answer[T]:
 
 def loaders_at(info: Info, *keys: str) -> Loaders:
     """The bare loaders for a place, or for the field of that response key beside it; nothing is noted."""
-    ctx: Context = info.context
+    return loaders_along(info.context, info._raw_info, *keys)
+
+
+def loaders_along(ctx: Context, raw: GraphQLResolveInfo[Any], *keys: str) -> Loaders:
+    """The same, where graphql-core says where it stands."""
     if not ctx.fresh:
-        return ctx.asked.get(_root(info), ctx.loaders) if ctx.asked else ctx.loaders
-    raw = info._raw_info
+        return ctx.asked.get(_root(raw), ctx.loaders) if ctx.asked else ctx.loaders
     trail = trail_of(raw.path)
     if keys:
         trail = (*trail[:-1], *[(trail[-1][0], key) for key in keys])
@@ -165,12 +168,12 @@ def bounded(info: Info, freshness: Freshness | None) -> None:
         freshness.allow_stale is not False,
         None if token is None else read_token(token, ctx.arrived),
     )
-    ctx.asked[_root(info)] = ctx.loading(need)
+    ctx.asked[_root(info._raw_info)] = ctx.loading(need)
 
 
-def _root(info: Info) -> str:
+def _root(raw: GraphQLResolveInfo[Any]) -> str:
     """The response key of the root that a place is below."""
-    path: Any = info._raw_info.path
+    path: Any = raw.path
     while path.prev is not None:
         path = path.prev
     return str(path.key)

@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
+from resolvers.eager import together
 from schema.base import join_key
 from schema.errors import SourceError, SourceNotMapped, SourceUnavailable
 from sources.base import (
@@ -234,6 +235,7 @@ class Loaders:
         self._hops: dict[tuple[str, str], Hop] = {}
         self._primed: dict[tuple[str, str], list[Page]] = {}
         self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
+        self._answers: dict[tuple[type, str, bool], dict[str, Answer[Any]]] = {}
 
     def hop(self, provider: Provider) -> Hop:
         """The hop of a provider, shared by all classes its read delivers."""
@@ -266,19 +268,34 @@ class Loaders:
         return await self.load_set(cls, by, list(keys), False)
 
     async def load_set(self, cls: type, by: str, keys: Sequence[str], many: bool) -> list[Answer[Any]]:
-        """One answer a key, in order."""
+        """One answer a key, in order. What was answered once is not put together again."""
+        place = (cls, by, many)
+        answers = self._answers.get(place)
+        if answers is None:
+            answers = self._answers[place] = {}
+        missing = [key for key in keys if key not in answers]
+        if missing:
+            await self._answer(cls, by, missing, many, answers)
+        return [answers[key] for key in keys]
+
+    async def _answer(
+        self, cls: type, by: str, keys: Sequence[str], many: bool, answers: dict[str, Answer[Any]]
+    ) -> None:
         local = self._local.get(cls)
         if local is not None:
-            return [Answer(local(key)) for key in keys]
+            answers.update({key: Answer(local(key)) for key in keys})
+            return
         groups: dict[int, tuple[Providers, dict[str, None]]] = {}
+        route = self._route
         for key in keys:
-            tiers = self._route(cls, by, key)
-            groups.setdefault(id(tiers), (tiers, {}))[1][key] = None
+            tiers = route(cls, by, key)
+            group = groups.get(id(tiers))
+            if group is None:
+                group = groups[id(tiers)] = (tiers, {})
+            group[1][key] = None
         loads = [self._through(tiers, cls, by, list(group), many) for tiers, group in groups.values()]
-        found: dict[str, Answer[Any]] = {}
-        for part in [await loads[0]] if len(loads) == 1 else await asyncio.gather(*loads):
-            found.update(part)
-        return [found[key] for key in keys]
+        for part in await together(loads):
+            answers.update(part)
 
     async def _through(
         self, tiers: Providers, cls: type, by: str, keys: list[str], many: bool
@@ -286,14 +303,22 @@ class Loaders:
         if not tiers:
             error = SourceNotMapped(f"No connected system provides {cls.__name__} by {by} for this plant.")
             return {key: Answer(None, (), (("GATEWAY", error),)) for key in keys}
-        answers = {key: Answer[Any](None) for key in keys}
+        answers: dict[str, Answer[Any]] = {}
+        usual = list if many else cls
         pending = keys
         for tier in tiers:
-            asked = [self.hop(provider).cells(cls, pending) for provider in tier]
-            columns = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
+            columns = await together([self.hop(provider).cells(cls, pending) for provider in tier])
+            alone = len(tier) == 1 and tier is tiers[0]
             for provider, column in zip(tier, columns, strict=True):
+                systems = (provider.system,)
                 for key, cell in zip(pending, column, strict=True):
-                    _merge(answers[key], provider.system, cell, many)
+                    if alone and cell.__class__ is usual:
+                        answers[key] = Answer(cell, systems)
+                        continue
+                    answer = answers.get(key)
+                    if answer is None:
+                        answer = answers[key] = Answer(None)
+                    _merge(answer, provider.system, cell, many)
             pending = [key for key in pending if answers[key].value is None]
             if not pending:
                 break

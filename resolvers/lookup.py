@@ -105,8 +105,10 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
             return _marked(answer.value, KeyMatch(key.system, cls.__name__, *astuple(match)))
     for answer in answers:
         missed(info, cls, answer)
-    if matches and all(answer.known for answer in answers):
-        matching.unmatched(key.system, cls, tried[0])
+    place = (key.system, cls, tried[0])
+    if matches and all(answer.known for answer in answers) and place not in ctx.memo:
+        ctx.memo[place] = True  # Once an operation, be it executed anew.
+        matching.unmatched(*place)
     return None
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -279,6 +280,30 @@ class _Walk:
         return cell.value
 
     async def _asked(self, lister: Lister, query: Query) -> Page:
+        """A page of a system. An operation that is executed anew is told what it was told before."""
+        filters = tuple(sorted(query.filters.items(), key=itemgetter(0)))
+        place = (
+            lister.system,
+            lister.search.name,
+            filters,
+            query.first,
+            query.cursor,
+            query.wants,
+            query.need,
+        )
+        said = self.ctx.memo.get(place)
+        if said is None:
+            try:
+                said = await self._live(lister, query)
+            except SourceError as error:
+                said = error
+            self.ctx.memo[place] = said
+        if isinstance(said, SourceError):
+            raise said
+        page: Page = said
+        return page
+
+    async def _live(self, lister: Lister, query: Query) -> Page:
         began = time.perf_counter()
         try:
             return await lister.call(query)

@@ -87,10 +87,15 @@ def key_reader(attributes: tuple[str, ...]) -> Callable[[Any], str | None]:
 
         return read_one
     many = attrgetter(*attributes)
+    slashes = len(attributes) - 1
 
     def read_many(row: Any) -> str | None:
         parts = many(row)
-        return None if None in parts else join_key(*parts)
+        if None in parts:
+            return None
+        key = "/".join(parts)
+        # Nothing to escape is the rule: then this is the key.
+        return key if "%" not in key and key.count("/") == slashes else join_key(*parts)
 
     return read_many
 

@@ -1,5 +1,6 @@
 """A small plant made of fake sources, spoken to through the port: rows by class, each read counted, faults on demand."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,11 +8,13 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, execute, parse, validate
+import orjson
+from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, parse, validate
 
 from gateway.operations import Operations
 from gateway.request import GraphQLRequest
 from resolvers.context import Context
+from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant, Provenance, Quantity, SystemKind, keys_of
 from schema.errors import SourceError
@@ -134,17 +137,50 @@ def context(*sources: Source, layers: Sequence[Layer] = (), **settings: Any) -> 
     return Context(Catalog(sources, PLANTS, layers=layers), **settings)
 
 
+EXECUTION = PlanExecution(graphql_schema())
+PLANNED: Counter[str | None] = Counter()
+"""How often operations were executed by their plan (None), and why others were not."""
+
+
 async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
-    """Run a document as the engine does; it must be valid."""
+    """Run a document as the engine does; it must be valid. Both executors must say the same."""
     schema = graphql_schema()
     parsed = parse(document)
     assert validate(schema, parsed) == []
     hooks = Operations(schema)
     hooks.begin(ctx, hooks.describe(parsed), GraphQLRequest(document, variables=variables))
-    running = execute(schema, parsed, context_value=ctx, variable_values=variables)
-    result = running if isinstance(running, ExecutionResult) else await running
-    result.extensions = hooks.extensions(ctx)
+    executed = await EXECUTION.execute(parsed, ctx, variables)
+    PLANNED[executed.reason] += 1
+    given = orjson.loads(executed.data) if isinstance(executed.data, bytes) else executed.data
+    result = ExecutionResult(given, list(executed.errors) or None, hooks.extensions(ctx))
+    if executed.reason != "mutation":
+        await _compare(ctx, parsed, variables, result)
     return result
+
+
+async def _compare(
+    ctx: Context, parsed: DocumentNode, variables: dict[str, Any], planned: ExecutionResult
+) -> None:
+    """The reference executor says the same over the same loaders: data, order, errors, and what is noted beside."""
+    schema, calls, flawed = graphql_schema(), list(ctx.calls), ctx.flawed
+    ctx.forget_notes()
+    running = execute(schema, parsed, context_value=ctx, variable_values=variables)
+    reference = running if isinstance(running, ExecutionResult) else await running
+    reference.extensions = Operations(schema).extensions(ctx)
+    assert orjson.dumps(planned.data) == orjson.dumps(reference.data)
+    assert _told(planned) == _told(reference)
+    assert ctx.flawed == flawed
+    assert ctx.calls == calls, "the second execution asked for something that the first had not"
+    # What was noted belongs to the answer that is given.
+    assert _untimed(planned.extensions) == _untimed(reference.extensions)
+
+
+def _told(result: ExecutionResult) -> list[Any]:
+    return sorted([(error.message, error.path, code_of(error)) for error in result.errors or []], key=repr)
+
+
+def _untimed(extensions: dict[str, Any] | None) -> Any:
+    return {name: said for name, said in (extensions or {}).items() if name != "crossdock"}
 
 
 async def data(ctx: Context, document: str, **variables: Any) -> dict[str, Any]:

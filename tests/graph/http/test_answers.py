@@ -16,6 +16,7 @@ from gateway.http import GraphQLEndpoint
 from gateway.operations import Operations
 from gateway.request import lane_of
 from resolvers.context import Context
+from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import SourceOutcome
 from schema.errors import SourceUnavailable
@@ -38,7 +39,8 @@ def client(cache: FakeCache, plant: Systems | None = None) -> Client:
     def make_context(http: Request) -> Context:
         return Context(catalog, arrived=ARRIVED, lane=lane_of(http.headers))
 
-    engine = SchemaEngine(graphql_schema(), make_context, hooks=Operations(graphql_schema()))
+    schema = graphql_schema()
+    engine = SchemaEngine(schema, make_context, hooks=Operations(schema), execution=PlanExecution(schema))
     app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(engine))])
 
     @asynccontextmanager

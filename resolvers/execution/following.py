@@ -1,0 +1,41 @@
+"""An edge followed from all rows of a level at once: one load for all their keys. What ``edges.follow`` does for a row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from resolvers.edges import Edge, edge_key, edge_keys, from_several, matching, stubbed
+from resolvers.loaders import Answer, Loaders
+
+NOWHERE: Answer[Any] = Answer(None)
+"""A row whose key is not known leads to nothing."""
+
+
+async def follow_all(edge: Edge, rows: Sequence[Any], loaders: Loaders) -> list[Answer[Any]]:
+    """The answer of every row. Rows with the same key may share one."""
+    if edge.each is not None:
+        return await _follow_each(edge, rows, loaders)
+    keys = [edge_key(edge, row) for row in rows]
+    distinct = list(dict.fromkeys([key for key in keys if key is not None]))
+    answers = await loaders.load_set(edge.target, edge.by, distinct, edge.reads_many)
+    if edge.stub:
+        answers = [
+            stubbed(edge, key, answer) if answer.value is None else answer
+            for key, answer in zip(distinct, answers, strict=True)
+        ]
+    found: dict[str | None, Answer[Any]] = dict(zip(distinct, answers, strict=True))
+    found[None] = Answer([]) if edge.many else NOWHERE
+    if edge.match is None:
+        return [found[key] for key in keys]
+    match = edge.match
+    return [
+        found[key] if key is None else matching(edge, match, row, found[key])
+        for key, row in zip(keys, rows, strict=True)
+    ]
+
+
+async def _follow_each(edge: Edge, rows: Sequence[Any], loaders: Loaders) -> list[Answer[Any]]:
+    keys = [edge_keys(edge, row) for row in rows]
+    distinct = list(dict.fromkeys([key for some in keys for key in some]))
+    answers = await loaders.load_set(edge.target, edge.by, distinct, False)
+    found = dict(zip(distinct, answers, strict=True))
+    return [from_several(edge, some, [found[key] for key in some]) for some in keys]

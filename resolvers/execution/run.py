@@ -1,0 +1,193 @@
+"""One operation by its plan: level by level, a column at a time, awaiting nothing that is at hand.
+
+A level is a list of rows of one type. Every field that is not written with its row is a column: loaded, computed or
+asked for all rows at once, and completed in turn. Columns of a level that have to wait do so together.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from graphql import GraphQLAbstractType, GraphQLObjectType, GraphQLResolveInfo, is_abstract_type
+from graphql.execution.executor import Executor
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path
+
+from resolvers.context import Context
+from resolvers.eager import together
+from resolvers.execution.following import follow_all
+from resolvers.execution.plan import Kind, Planned, Planner, Selection
+from resolvers.execution.writing import Irregular
+from resolvers.freshness import loaders_along
+from resolvers.loaders import Answer, Loaders
+
+NULL = b"null"
+Column = list[bytes]
+
+
+class Run:
+    """One run of a plan. ``executor`` is the reference's own, with the operation's variables and context."""
+
+    def __init__(self, executor: Executor[Any], planner: Planner) -> None:
+        self._executor = executor
+        self._planner = planner
+        self._context: Context = executor.context_value
+        self._moments: Mapping[str, datetime] = self._context.moments(("now", "arrived"))
+
+    async def root(self, selection: Selection) -> bytes:
+        """The JSON of the operation's data. Raises ``Irregular``, or whatever went wrong in a function."""
+        [data] = await self._objects(selection, [self._executor.root_value], None)
+        if self._context.unmet:
+            raise Irregular("a bound was not met")
+        return data
+
+    async def _objects(self, selection: Selection, rows: Sequence[Any], path: Path | None) -> Column:
+        cls = selection.cls
+        if cls is not None and any(type(row) is not cls for row in rows):
+            raise Irregular(f"another object in place of {cls.__name__}")
+        if not selection.columns:
+            return selection.build(rows, self._moments)
+        columns = await together([self._column(one, selection, rows, path) for one in selection.columns])
+        return selection.build(rows, self._moments, *columns)
+
+    async def _column(
+        self, planned: Planned, selection: Selection, rows: Sequence[Any], above: Path | None
+    ) -> Column:
+        path = Path(above, planned.key, selection.kind.name)
+        if planned.kind is Kind.EDGE and planned.edge is not None:
+            loaders = self._loaders(planned, path)
+            answers = self._heard(await follow_all(planned.edge, rows, loaders))
+            return await self._completed(planned, [answer.value for answer in answers], path)
+        if planned.kind is Kind.FACT:
+            return await self._completed(planned, await self._facts(planned, rows, path), path)
+        if planned.kind is Kind.PLAIN:
+            read = planned.read or attrgetter(planned.attribute)
+            return await self._completed(planned, [read(row) for row in rows], path)
+        return await self._completed(planned, await self._asked(planned, rows, path), path)
+
+    async def _facts(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:
+        fact = planned.fact
+        if fact is None:
+            raise Irregular(planned.key)
+        loaders = self._loaders(planned, path)
+        needs = await together([follow_all(edge, rows, loaders) for edge in planned.needs])
+        for answers in needs:
+            self._heard(answers)
+        compute, names = fact.compute, fact.needs
+        moments = {name: self._moments[name] for name in planned.moments}
+        return [
+            compute(row, **dict(zip(names, given, strict=True)), **moments)
+            for row, *given in zip(rows, *needs, strict=True)
+        ]
+
+    async def _asked(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:
+        """The values of a function of its own, row by row, all at once."""
+        executor, node = self._executor, planned.nodes[0]
+        info = self._info(planned, path)
+        arguments: dict[str, Any] = {}
+        if planned.definition.args:
+            arguments = get_argument_values(
+                planned.definition, node, executor.variable_values, None, executor.hide_suggestions
+            )
+        resolve = planned.definition.resolve
+        if resolve is None:
+            raise Irregular(f"nothing resolves {planned.key}")
+        values = [resolve(row, info, **arguments) for row in rows]
+        if not any(executor.is_awaitable(value) for value in values):
+            return values
+        return await together([_later(value) for value in values])
+
+    async def _completed(self, planned: Planned, values: Sequence[Any], path: Path) -> Column:
+        """The JSON of a column's values."""
+        if planned.leaf is not None:
+            return planned.leaf(values)
+        if planned.many:
+            return await self._lists(planned, values, path)
+        distinct = {id(value): value for value in values if value is not None}
+        if len(distinct) < len(values) and not planned.nullable and any(value is None for value in values):
+            raise Irregular(f"null in place of {planned.key}")
+        done = await self._rows(planned, list(distinct.values()), path)
+        written = dict(zip(distinct, done, strict=True))
+        return [NULL if value is None else written[id(value)] for value in values]
+
+    async def _lists(self, planned: Planned, values: Sequence[Any], path: Path) -> Column:
+        flat: dict[int, Any] = {}
+        for value in values:
+            if value is None:
+                if not planned.nullable:
+                    raise Irregular(f"null in place of {planned.key}")
+                continue
+            if value.__class__ is not list and value.__class__ is not tuple:
+                raise Irregular(f"{planned.key} is no list")
+            for row in value:
+                flat[id(row)] = row
+        if id(None) in flat and not planned.item_nullable:
+            raise Irregular(f"null in a list of {planned.key}")
+        flat.pop(id(None), None)
+        done = await self._rows(planned, list(flat.values()), path)
+        written = dict(zip(flat, done, strict=True))
+        written[id(None)] = NULL
+        return [
+            NULL if value is None else b"[" + b",".join([written[id(row)] for row in value]) + b"]"
+            for value in values
+        ]
+
+    async def _rows(self, planned: Planned, rows: list[Any], path: Path) -> Column:
+        """The JSON of objects, each by what is selected of its own type."""
+        if not rows:
+            return []
+        named = planned.named
+        if isinstance(named, GraphQLObjectType):
+            return await self._objects(self._planner.inside(planned, named), rows, path)
+        if not is_abstract_type(named):
+            raise Irregular(named.name)
+        places: dict[type, list[int]] = {}
+        for place, row in enumerate(rows):
+            places.setdefault(row.__class__, []).append(place)
+        selections = [self._possible(planned, named, cls) for cls in places]
+        levels = zip(selections, places.values(), strict=True)
+        columns = await together(
+            [self._objects(one, [rows[place] for place in some], path) for one, some in levels]
+        )
+        written: list[bytes] = [NULL] * len(rows)
+        for some, column in zip(places.values(), columns, strict=True):
+            for place, data in zip(some, column, strict=True):
+                written[place] = data
+        return written
+
+    def _possible(self, planned: Planned, abstract: GraphQLAbstractType, cls: type) -> Selection:
+        """What is selected of a class of rows where an interface or a union stands."""
+        kind = self._executor.schema.get_type(cls.__name__)
+        if not isinstance(kind, GraphQLObjectType) or not self._executor.schema.is_sub_type(abstract, kind):
+            raise Irregular(f"{cls.__name__} in place of {abstract.name}")
+        selection = self._planner.inside(planned, kind)
+        if selection.cls is not cls:
+            raise Irregular(f"{cls.__name__} is no row")
+        return selection
+
+    def _heard(self, answers: list[Answer[Any]]) -> list[Answer[Any]]:
+        """Note what is missing or old; where a path would have to say so, the reference does."""
+        for answer in answers:
+            if answer.stale or answer.failures:
+                if any(not stale.met for _, stale in answer.stale) or any(
+                    error.code == "FRESHNESS_NOT_MET" for _, error in answer.failures
+                ):
+                    raise Irregular("a bound was not met")
+                self._context.flawed = True
+        return answers
+
+    def _loaders(self, planned: Planned, path: Path) -> Loaders:
+        """The loaders for the need of a place."""
+        context = self._context
+        if not context.fresh and not context.asked:
+            return context.loaders
+        return loaders_along(context, self._info(planned, path))
+
+    def _info(self, planned: Planned, path: Path) -> GraphQLResolveInfo[Any]:
+        # Its path has no places in lists: one for all rows. It tells functions where they stand, not which row it is.
+        return self._executor.build_resolve_info(planned.definition, planned.nodes, planned.parent, path)
+
+
+async def _later(value: Any) -> Any:
+    return await value
