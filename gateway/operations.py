@@ -91,7 +91,7 @@ def _first(unmet: Mapping[tuple[Place, str], Unmet]) -> list[tuple[tuple[Place, 
 def _missed(context: Context) -> list[dict[str, Any]]:
     """Why a root field is null, where its owner could not be asked."""
     entries = []
-    for field, status in context.missed:
+    for field, status in sorted(context.missed, key=lambda one: (one[0], one[1].system)):
         said = {camel(key): value for key, value in asdict(status).items() if value not in (None, ())}
         if status.last_good_at is not None:
             said["lastGoodAt"] = write_datetime(status.last_good_at)

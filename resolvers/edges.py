@@ -126,12 +126,17 @@ def expose(
 _READERS: dict[tuple[str, ...], Callable[[Any], str | None]] = {}
 
 
-def edge_key(edge: Edge, row: Any) -> str | None:
-    """The key of the target, read off the row."""
+def edge_reader(edge: Edge) -> Callable[[Any], str | None]:
+    """How the key of the target is read off a row."""
     reader = _READERS.get(edge.key)
     if reader is None:
         reader = _READERS[edge.key] = key_reader(edge.key)
-    return reader(row)
+    return reader
+
+
+def edge_key(edge: Edge, row: Any) -> str | None:
+    """The key of the target, read off the row."""
+    return edge_reader(edge)(row)
 
 
 def edge_keys(edge: Edge, row: Any) -> list[str]:

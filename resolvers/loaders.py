@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from aiodataloader import DataLoader
 
 from resolvers.eager import together
-from schema.base import join_key
+from schema.base import is_scoped, join_key
 from schema.errors import SourceError, SourceNotMapped, SourceUnavailable
 from sources.base import (
     ABSENT,
@@ -286,9 +286,7 @@ class Loaders:
             answers.update({key: Answer(local(key)) for key in keys})
             return
         groups: dict[int, tuple[Providers, dict[str, None]]] = {}
-        route = self._route
-        for key in keys:
-            tiers = route(cls, by, key)
+        for key, tiers in zip(keys, self._routes(cls, by, keys), strict=True):
             group = groups.get(id(tiers))
             if group is None:
                 group = groups[id(tiers)] = (tiers, {})
@@ -296,6 +294,20 @@ class Loaders:
         loads = [self._through(tiers, cls, by, list(group), many) for tiers, group in groups.values()]
         for part in await together(loads):
             answers.update(part)
+
+    def _routes(self, cls: type, by: str, keys: Sequence[str]) -> list[Providers]:
+        """Whom to ask for each key: its plant decides, where it begins with one."""
+        if not is_scoped(cls, by):
+            return [self._route(cls, by, keys[0])] * len(keys)
+        known: dict[str, Providers] = {}
+        found = []
+        for key in keys:
+            plant = key[: key.find("/")]
+            tiers = known.get(plant)
+            if tiers is None:
+                tiers = known[plant] = self._route(cls, by, key)
+            found.append(tiers)
+        return found
 
     async def _through(
         self, tiers: Providers, cls: type, by: str, keys: list[str], many: bool

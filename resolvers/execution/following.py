@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from resolvers.edges import Edge, edge_key, edge_keys, from_several, matching, stubbed
+from resolvers.edges import Edge, edge_keys, edge_reader, from_several, matching, stubbed
 from resolvers.loaders import Answer, Loaders
 
 NOWHERE: Answer[Any] = Answer(None)
@@ -14,8 +14,8 @@ async def follow_all(edge: Edge, rows: Sequence[Any], loaders: Loaders) -> list[
     """The answer of every row. Rows with the same key may share one."""
     if edge.each is not None:
         return await _follow_each(edge, rows, loaders)
-    keys = [edge_key(edge, row) for row in rows]
-    distinct = list(dict.fromkeys([key for key in keys if key is not None]))
+    keys = list(map(edge_reader(edge), rows))
+    distinct = [key for key in dict.fromkeys(keys) if key is not None]
     answers = await loaders.load_set(edge.target, edge.by, distinct, edge.reads_many)
     if edge.stub:
         answers = [

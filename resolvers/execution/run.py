@@ -168,7 +168,7 @@ class Run:
 
     def _heard(self, answers: list[Answer[Any]]) -> list[Answer[Any]]:
         """Note what is missing or old; where a path would have to say so, the reference does."""
-        for answer in answers:
+        for answer in {id(answer): answer for answer in answers}.values():
             if answer.stale or answer.failures:
                 if any(not stale.met for _, stale in answer.stale) or any(
                     error.code == "FRESHNESS_NOT_MET" for _, error in answer.failures
