@@ -130,7 +130,8 @@ def trace_of(context: Context) -> dict[str, Any]:
         hop["shared"] += call.shared
         hop["ms"] = round(hop["ms"] + call.milliseconds, 3)
     ms = round(context.elapsed * 1000, 3)
-    return {"hops": list(hops.values()), "ms": ms, "lane": context.lane.name.lower()}
+    executor = {"executor": "plan"} if context.unplanned is None else {"executor": "reference"}
+    return {"hops": list(hops.values()), "ms": ms, "lane": context.lane.name.lower(), **executor}
 
 
 def _wants_trace(extensions: dict[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """The milestones of a production order: what each owner's evidence says, and when it is late (domain model 1.5)."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 from strawberry.types import Info
 
+from resolvers.eager import together
 from resolvers.edges import EXPOSED, Edge, follow
 from resolvers.freshness import at
 from resolvers.loaders import Answer
@@ -77,16 +77,18 @@ async def checkpoints(row: ProductionOrder, info: Info) -> list[Checkpoint]:
     loads = at(info)
     table = EXPOSED[ProductionOrder].fields
     edges = [table[name] for name in CHECKPOINT_NEEDS]
-    answers: list[Any] = await asyncio.gather(
-        *[follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)]
+    answers: list[Any] = await together(
+        [follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)]
     )
     evidence = Evidence(*answers)
     numbers = [join_key(shipment.number) for shipment in evidence.shipments.value or ()]
     mixed = _mixed(evidence, row.item)
-    confirmed, posted, items = await asyncio.gather(
-        loads.each(ShipmentWarehouse, numbers, "shipment"),
-        loads.each(ShipmentPosting, numbers, "shipment"),
-        loads.each(Item, [join_key(number) for number in mixed]),
+    confirmed, posted, items = await together(
+        [
+            loads.load_set(ShipmentWarehouse, "shipment", numbers, False),
+            loads.load_set(ShipmentPosting, "shipment", numbers, False),
+            loads.load_set(Item, "id", [join_key(number) for number in mixed], False),
+        ]
     )
     evidence.confirmed, evidence.posted = confirmed, posted
     evidence.items = {answer.value.number: answer.value for answer in items if answer.value is not None}

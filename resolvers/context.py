@@ -107,6 +107,8 @@ class Context:
     """Whether the document asks for something that is only true now."""
     traced: bool = False
     """Whether the request asked what it cost."""
+    unplanned: str | None = None
+    """Why the operation was not executed by a plan; None where it was."""
     bounds: Bounds = field(init=False)
     loaders: Loaders = field(init=False)
     began: float = field(default_factory=time.perf_counter)

@@ -1,6 +1,5 @@
 """The list roots: which filters go to the systems, which are applied here, and by what."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from strawberry.types import Info
 
 from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
 from resolvers.context import Context
+from resolvers.eager import together
 from resolvers.edges import EXPOSED, Edge, follow
 from resolvers.freshness import Loads, at, bounded, loaders_at
 from resolvers.ids import decode
@@ -136,7 +136,7 @@ def _at_checkpoint(info: Info, wanted: ProductionOrderFilter, doubts: Doubts) ->
         return None
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
-        found = await asyncio.gather(*[checkpoints(row, info) for row in rows])
+        found = await together([checkpoints(row, info) for row in rows])
         states = [next(c.state for c in each if c.kind is wanted.checkpoint) for each in found]
         for row, state in zip(rows, states, strict=True):
             if state is CheckpointState.UNKNOWN or info.context.flawed:
@@ -248,7 +248,7 @@ async def movements(
         for answer in twins:
             doubts.failures.update(dict(answer.failures))
             doubts.age(answer.stale)
-        kinds = await asyncio.gather(*[movement_posted_in(row, info) for row in rows])
+        kinds = await together([movement_posted_in(row, info) for row in rows])
         return [not missing & set(found) for found in kinds]
 
     tests: dict[str, Callable[[Any, Any], bool]] = {

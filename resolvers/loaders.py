@@ -134,6 +134,13 @@ class Hop:
             bounds.calls.append(Call.tallied(system, read, found, began, tally))
         return missing
 
+    def at_hand(self, cls: type, key: str) -> Cell:
+        """The cell of a key where it needs no waiting; ABSENT otherwise."""
+        memo = self._memo.setdefault(cls, {})
+        if key not in memo and self._provider.peek is not None:
+            self._at_hand(self._provider.peek, cls, [key], memo)
+        return memo.get(key, ABSENT)
+
     def prime(self, page: Page) -> None:
         """Remember rows that a search brought along; what an older page brought is as old as the page."""
         for cls, cells in page.bundle.items():
@@ -257,11 +264,13 @@ class Loaders:
 
     async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
         """The row of a key."""
-        return await asyncio.shield(self._loader(cls, by, False).load(key))
+        known = self._known(cls, by, key, False)
+        return known if known is not None else await asyncio.shield(self._loader(cls, by, False).load(key))
 
     async def many(self, cls: type[T], key: str, by: str) -> Answer[list[T]]:
         """The rows of a key."""
-        return await asyncio.shield(self._loader(cls, by, True).load(key))
+        known = self._known(cls, by, key, True)
+        return known if known is not None else await asyncio.shield(self._loader(cls, by, True).load(key))
 
     async def each(self, cls: type[T], keys: Iterable[str], by: str = "id") -> list[Answer[T]]:
         """The row of every key."""
@@ -277,6 +286,22 @@ class Loaders:
         if missing:
             await self._answer(cls, by, missing, many, answers)
         return [answers[key] for key in keys]
+
+    def _known(self, cls: type, by: str, key: str, many: bool) -> Answer[Any] | None:
+        """The answer where it needs no waiting and no second thought: one owner, and its value at hand."""
+        answers = self._answers.setdefault((cls, by, many), {})
+        answer = answers.get(key)
+        if answer is not None or cls in self._local:
+            return answer
+        tiers = self._route(cls, by, key)
+        if not tiers or len(tiers[0]) != 1:
+            return None
+        [provider] = tiers[0]
+        cell = self.hop(provider).at_hand(cls, key)
+        if cell.__class__ is not (list if many else cls):
+            return None
+        answer = answers[key] = Answer(cell, (provider.system,))
+        return answer
 
     async def _answer(
         self, cls: type, by: str, keys: Sequence[str], many: bool, answers: dict[str, Answer[Any]]

@@ -42,8 +42,13 @@ class PageInfo:
 class Edge(Generic[T]):
     """A row of a connection with its place in it."""
 
-    cursor: str
+    place: "Place"
     node: T
+
+    @property
+    def cursor(self) -> str:
+        """The place as text; written only where it is asked for."""
+        return write_cursor(self.place)
 
 
 @dataclass(slots=True)
@@ -330,7 +335,7 @@ class _Walk:
                 if at_end
                 else replace_place(place, row=number + 1)
             )
-            self.edges.append(Edge(write_cursor(spot), row))
+            self.edges.append(Edge(spot, row))
 
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
@@ -370,7 +375,7 @@ def cut(ctx: Context, rows: Sequence[T], group: str, first: int | None, after: s
     signature = hashlib.blake2s(group.encode(), digest_size=6).hexdigest()
     start = read_cursor(after, signature).row if after is not None else 0
     edges = [
-        Edge(write_cursor(Place(signature, row=start + number + 1)), row)
+        Edge(Place(signature, row=start + number + 1), row)
         for number, row in enumerate(rows[start : start + size])
     ]
     info = PageInfo(

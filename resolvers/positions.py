@@ -1,12 +1,12 @@
 """Stock positions: the views of all systems on an item at a plant, brought to one unit and compared (domain model 1.5)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from resolvers.context import Context
+from resolvers.eager import together
 from resolvers.freshness import Loads
 from resolvers.loaders import Answer
 from resolvers.sourcing import statuses, worse
@@ -49,10 +49,12 @@ async def positions_of(
     compared.
     """
     keys = [join_key(item) for item in items]
-    balances, movements, records = await asyncio.gather(
-        asyncio.gather(*[loads.many(InventoryBalance, key, "item") for key in keys]),
-        asyncio.gather(*[loads.many(InventoryMovement, key, "item") for key in keys]),
-        loads.each(Item, keys),
+    balances, movements, records = await together(
+        [
+            loads.load_set(InventoryBalance, "item", keys, True),
+            loads.load_set(InventoryMovement, "item", keys, True),
+            loads.load_set(Item, "id", keys, False),
+        ]
     )
     found: list[InventoryPosition] = []
     said: dict[tuple[str, str], SourceStatus] = {}

@@ -1,11 +1,11 @@
 """What sifts a list: filters as clients write them, tests of a row, tests of a page that may load."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from resolvers.context import Context
+from resolvers.eager import together
 from resolvers.edges import EXPOSED, Edge, Fact, follow
 from resolvers.freshness import Loads
 from resolvers.ids import decode_as
@@ -87,7 +87,7 @@ def by_fact(loads: Loads, name: str, wanted: Sequence[Any] | None, doubts: Doubt
         return None
 
     async def keep(rows: Sequence[Any]) -> list[bool]:
-        values = await asyncio.gather(*[fact_of(loads, row, name, doubts) for row in rows])
+        values = await together([fact_of(loads, row, name, doubts) for row in rows])
         return [value in wanted for value in values]
 
     return keep
@@ -100,7 +100,7 @@ async def fact_of(loads: Loads, row: Any, name: str, doubts: Doubts) -> Any:
     if not isinstance(fact, Fact):
         raise TypeError(f"{type(row).__name__}.{name} is not a fact.")
     edges = [table[need] for need in fact.needs]
-    answers = await asyncio.gather(*[follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)])
+    answers = await together([follow(edge, row, loads) for edge in edges if isinstance(edge, Edge)])
     for answer in answers:
         doubt(doubts, answer)
     given = dict(zip(fact.needs, answers, strict=True))

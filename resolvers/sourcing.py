@@ -1,6 +1,5 @@
 """``sources``: who was asked for what stands beside it, and who could not answer, why and since when."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from strawberry.types import Info
 
 from resolvers.context import Context
+from resolvers.eager import together
 from resolvers.edges import EXPOSED, Edge, Fact, Function, follow
 from resolvers.freshness import loaders_at, trails_of
 from resolvers.loaders import Answer, Loaders
@@ -32,7 +32,7 @@ async def sources(row: Any, info: Info) -> list[SourceStatus]:
         if isinstance(edge, Edge)
         for loaders in _loaders(info, [key for key, name in selected if name in needed[edge.name]])
     ]
-    answers = await asyncio.gather(*[follow(edge, row, loaders) for edge, loaders in asked])
+    answers = await together([follow(edge, row, loaders) for edge, loaders in asked])
     found: dict[tuple[str, str], SourceStatus] = {}
     for (edge, _), answer in zip(asked, answers, strict=True):
         for status in statuses(ctx, edge.name, answer, needed[edge.name]):

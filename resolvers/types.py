@@ -5,7 +5,6 @@ visible attributes, its edges, facts and functions, and the interfaces it satisf
 filled afterwards, so that they may refer to each other in any direction.
 """
 
-import asyncio
 import inspect
 import types
 import typing
@@ -20,6 +19,7 @@ import strawberry
 from strawberry.types import Info
 from strawberry.types.arguments import StrawberryArgumentAnnotation
 
+from resolvers.eager import together
 from resolvers.edges import EXPOSED, Edge, Exposed, Fact, Function, Interface, follow
 from resolvers.freshness import heard, loaders_at, unless_withheld
 from resolvers.ids import encode
@@ -263,5 +263,5 @@ def _fact_resolver(fact: Fact, needs: list[Any], returns: Any) -> Callable[..., 
 async def gathered(edges: list[Edge], row: Any, info: Any) -> list[Any]:
     """The answers of several edges of one row, loaded together."""
     loaders = loaders_at(info)
-    answers = await asyncio.gather(*[follow(edge, row, loaders) for edge in edges])
+    answers = await together([follow(edge, row, loaders) for edge in edges])
     return [heard(info, answer) for answer in answers]

@@ -95,6 +95,7 @@ class PlanExecution:
             return Executed(None, executor, "the request is not valid")
         plan = self._plan(document, executor)
         if plan.root is None or plan.planner is None:
+            context.unplanned = plan.reason
             return await _reference(executor, plan.reason)
         try:
             return Executed(await Run(executor, plan.planner).root(plan.root))
@@ -104,6 +105,7 @@ class PlanExecution:
             reason = str(error) or type(error).__name__
             log.debug("an operation left its plan: %s", reason, exc_info=error)
         context.forget_notes()
+        context.unplanned = reason
         return await _reference(executor, reason)
 
     def _plan(self, document: DocumentNode, executor: Executor[Any]) -> _Plan:

@@ -16,7 +16,8 @@ from graphql.pyutils import Path
 
 from resolvers.context import Context
 from resolvers.eager import together
-from resolvers.execution.following import follow_all
+from resolvers.edges import Edge
+from resolvers.execution.following import follow_all, follow_keys
 from resolvers.execution.plan import Kind, Planned, Planner, Selection
 from resolvers.execution.writing import Irregular
 from resolvers.freshness import loaders_along
@@ -56,15 +57,26 @@ class Run:
     ) -> Column:
         path = Path(above, planned.key, selection.kind.name)
         if planned.kind is Kind.EDGE and planned.edge is not None:
-            loaders = self._loaders(planned, path)
-            answers = self._heard(await follow_all(planned.edge, rows, loaders))
-            return await self._completed(planned, [answer.value for answer in answers], path)
+            return await self._edge(planned, planned.edge, rows, path)
         if planned.kind is Kind.FACT:
             return await self._completed(planned, await self._facts(planned, rows, path), path)
         if planned.kind is Kind.PLAIN:
             read = planned.read or attrgetter(planned.attribute)
             return await self._completed(planned, [read(row) for row in rows], path)
         return await self._completed(planned, await self._asked(planned, rows, path), path)
+
+    async def _edge(self, planned: Planned, edge: Edge, rows: Sequence[Any], path: Path) -> Column:
+        """What an edge leads to. Where the key alone decides, each key is completed once, whoever has it."""
+        loaders = self._loaders(planned, path)
+        if edge.each is not None or edge.match is not None:
+            answers = self._heard(await follow_all(edge, rows, loaders))
+            return await self._completed(planned, [answer.value for answer in answers], path)
+        keys, distinct, answers = await follow_keys(edge, rows, loaders)
+        done = await self._completed(planned, [answer.value for answer in self._heard(answers)], path)
+        written: dict[str | None, bytes] = dict(zip(distinct, done, strict=True))
+        if None in keys:
+            [written[None]] = await self._completed(planned, [[] if edge.many else None], path)
+        return [written[key] for key in keys]
 
     async def _facts(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:
         fact = planned.fact
@@ -168,7 +180,7 @@ class Run:
 
     def _heard(self, answers: list[Answer[Any]]) -> list[Answer[Any]]:
         """Note what is missing or old; where a path would have to say so, the reference does."""
-        for answer in {id(answer): answer for answer in answers}.values():
+        for answer in answers:
             if answer.stale or answer.failures:
                 if any(not stale.met for _, stale in answer.stale) or any(
                     error.code == "FRESHNESS_NOT_MET" for _, error in answer.failures
