@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from resolvers.loaders import Bounds, Call, Loaders
+from resolvers.hops import Bounds, Call
+from resolvers.loaders import Loaders
 from schema.base import Plant, SourceOutcome, SourceStatus, SourceSystem
 from schema.errors import FreshnessNotMet
 from sources.base import EVERYTHING, Lane, Lifetime, Listers, Need, Providers, Scope

@@ -17,7 +17,8 @@ import msgspec
 
 from resolvers.context import Context
 from resolvers.freshness import Loads
-from resolvers.loaders import Call, older
+from resolvers.hops import Call
+from resolvers.loaders import older
 from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError

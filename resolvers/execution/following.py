@@ -1,6 +1,8 @@
 """An edge followed from all rows of a level at once: one load for all their keys. What ``edges.follow`` does for a row."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from resolvers.edges import Edge, edge_keys, edge_reader, from_several, matching, stubbed
@@ -10,34 +12,69 @@ NOWHERE: Answer[Any] = Answer(None)
 """A row whose key is not known leads to nothing."""
 
 
-async def follow_keys(
-    edge: Edge, rows: Sequence[Any], loaders: Loaders
-) -> tuple[list[str | None], list[str], list[Answer[Any]]]:
-    """The key of every row, the distinct keys (those not known left out), and the answer of each of these."""
-    keys = list(map(edge_reader(edge), rows))
-    distinct = [key for key in dict.fromkeys(keys) if key is not None]
+class Level:
+    """The rows of a level; keys that several edges have in common are read off them once."""
+
+    __slots__ = ("_keys", "rows")
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = rows
+        self._keys: dict[tuple[str, ...], tuple[list[str | None], list[str]]] = {}
+
+    def keys(self, edge: Edge) -> tuple[list[str | None], list[str]]:
+        """The key of every row, and the distinct ones, those left out that are not known."""
+        known = self._keys.get(edge.key)
+        if known is None:
+            keys = list(map(edge_reader(edge), self.rows))
+            distinct = [key for key in dict.fromkeys(keys) if key is not None]
+            known = self._keys[edge.key] = (keys, distinct)
+        return known
+
+
+@dataclass(slots=True)
+class Followed:
+    """An edge followed from some rows: the key of every row, the distinct keys, and the value of each of these.
+
+    ``answers`` say more about the values; None where there is no more to say.
+    """
+
+    keys: list[str | None]
+    distinct: list[str]
+    values: Sequence[Any]
+    answers: list[Answer[Any]] | None = None
+
+
+async def follow_keys(edge: Edge, level: Level, loaders: Loaders) -> Followed:
+    """What an edge leads to where the key alone decides; keys that are not known are left out."""
+    keys, distinct = level.keys(edge)
+    values = loaders.column(edge.target, edge.by, distinct, edge.reads_many)
+    if values is not None and not (edge.stub and NoneType in map(type, values)):
+        return Followed(keys, distinct, values)
     answers = await loaders.load_set(edge.target, edge.by, distinct, edge.reads_many)
     if edge.stub:
         answers = [
             stubbed(edge, key, answer) if answer.value is None else answer
             for key, answer in zip(distinct, answers, strict=True)
         ]
-    return keys, distinct, answers
+    return Followed(keys, distinct, [answer.value for answer in answers], answers)
 
 
-async def follow_all(edge: Edge, rows: Sequence[Any], loaders: Loaders) -> list[Answer[Any]]:
+async def follow_all(edge: Edge, level: Level, loaders: Loaders) -> list[Answer[Any]]:
     """The answer of every row. Rows with the same key may share one."""
     if edge.each is not None:
-        return await _follow_each(edge, rows, loaders)
-    keys, distinct, answers = await follow_keys(edge, rows, loaders)
-    found: dict[str | None, Answer[Any]] = dict(zip(distinct, answers, strict=True))
+        return await _follow_each(edge, level.rows, loaders)
+    followed = await follow_keys(edge, level, loaders)
+    answers = followed.answers
+    if answers is None:
+        answers = [Answer(value) for value in followed.values]
+    found: dict[str | None, Answer[Any]] = dict(zip(followed.distinct, answers, strict=True))
     found[None] = Answer([]) if edge.many else NOWHERE
     if edge.match is None:
-        return [found[key] for key in keys]
+        return [found[key] for key in followed.keys]
     match = edge.match
     return [
         found[key] if key is None else matching(edge, match, row, found[key])
-        for key, row in zip(keys, rows, strict=True)
+        for key, row in zip(followed.keys, level.rows, strict=True)
     ]
 
 

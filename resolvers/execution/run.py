@@ -17,7 +17,7 @@ from graphql.pyutils import Path
 from resolvers.context import Context
 from resolvers.eager import together
 from resolvers.edges import Edge
-from resolvers.execution.following import follow_all, follow_keys
+from resolvers.execution.following import Level, follow_all, follow_keys
 from resolvers.execution.plan import Kind, Planned, Planner, Selection
 from resolvers.execution.writing import Irregular
 from resolvers.freshness import loaders_along
@@ -49,48 +49,51 @@ class Run:
             raise Irregular(f"another object in place of {cls.__name__}")
         if not selection.columns:
             return selection.build(rows, self._moments)
-        columns = await together([self._column(one, selection, rows, path) for one in selection.columns])
+        level = Level(rows)
+        columns = await together([self._column(one, selection, level, path) for one in selection.columns])
         return selection.build(rows, self._moments, *columns)
 
     async def _column(
-        self, planned: Planned, selection: Selection, rows: Sequence[Any], above: Path | None
+        self, planned: Planned, selection: Selection, level: Level, above: Path | None
     ) -> Column:
         path = Path(above, planned.key, selection.kind.name)
         if planned.kind is Kind.EDGE and planned.edge is not None:
-            return await self._edge(planned, planned.edge, rows, path)
+            return await self._edge(planned, planned.edge, level, path)
         if planned.kind is Kind.FACT:
-            return await self._completed(planned, await self._facts(planned, rows, path), path)
+            return await self._completed(planned, await self._facts(planned, level, path), path)
         if planned.kind is Kind.PLAIN:
             read = planned.read or attrgetter(planned.attribute)
-            return await self._completed(planned, [read(row) for row in rows], path)
-        return await self._completed(planned, await self._asked(planned, rows, path), path)
+            return await self._completed(planned, [read(row) for row in level.rows], path)
+        return await self._completed(planned, await self._asked(planned, level.rows, path), path)
 
-    async def _edge(self, planned: Planned, edge: Edge, rows: Sequence[Any], path: Path) -> Column:
+    async def _edge(self, planned: Planned, edge: Edge, level: Level, path: Path) -> Column:
         """What an edge leads to. Where the key alone decides, each key is completed once, whoever has it."""
         loaders = self._loaders(planned, path)
         if edge.each is not None or edge.match is not None:
-            answers = self._heard(await follow_all(edge, rows, loaders))
+            answers = self._heard(await follow_all(edge, level, loaders))
             return await self._completed(planned, [answer.value for answer in answers], path)
-        keys, distinct, answers = await follow_keys(edge, rows, loaders)
-        done = await self._completed(planned, [answer.value for answer in self._heard(answers)], path)
-        written: dict[str | None, bytes] = dict(zip(distinct, done, strict=True))
-        if None in keys:
+        followed = await follow_keys(edge, level, loaders)
+        if followed.answers is not None:
+            self._heard(followed.answers)
+        done = await self._completed(planned, followed.values, path)
+        written: dict[str | None, bytes] = dict(zip(followed.distinct, done, strict=True))
+        if len(followed.keys) > len(written) and None in followed.keys:
             [written[None]] = await self._completed(planned, [[] if edge.many else None], path)
-        return [written[key] for key in keys]
+        return [written[key] for key in followed.keys]
 
-    async def _facts(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:
+    async def _facts(self, planned: Planned, level: Level, path: Path) -> list[Any]:
         fact = planned.fact
         if fact is None:
             raise Irregular(planned.key)
         loaders = self._loaders(planned, path)
-        needs = await together([follow_all(edge, rows, loaders) for edge in planned.needs])
+        needs = await together([follow_all(edge, level, loaders) for edge in planned.needs])
         for answers in needs:
             self._heard(answers)
         compute, names = fact.compute, fact.needs
         moments = {name: self._moments[name] for name in planned.moments}
         return [
             compute(row, **dict(zip(names, given, strict=True)), **moments)
-            for row, *given in zip(rows, *needs, strict=True)
+            for row, *given in zip(level.rows, *needs, strict=True)
         ]
 
     async def _asked(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:

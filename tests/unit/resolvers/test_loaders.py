@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from resolvers.loaders import Bounds, Loaders, older
+from resolvers.hops import Bounds
+from resolvers.loaders import Loaders, older
 from schema.base import SourceOutcome
 from schema.errors import MappingError, SourceNotMapped, SourceUnavailable
 from schema.material import BalanceView, InventoryBalance, Item, Lot, LotMaster

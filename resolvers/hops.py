@@ -1,0 +1,194 @@
+"""A hop: one read of one system during one operation, what it costs, and the bounds that all hops of it share."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from schema.errors import SourceError, SourceUnavailable
+from sources.base import (
+    ABSENT,
+    WHATEVER,
+    Batch,
+    Cell,
+    Lane,
+    Lifetime,
+    Need,
+    Page,
+    Peek,
+    Provider,
+    Scope,
+    Stale,
+    Tally,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked of one read in one go, for budgets and reports: so many keys, so many calls to the system.
+
+    ``l1`` and ``l2`` are the cells found in the tiers of the cache; ``shared`` calls were other operations' as well.
+    ``tightest`` is the lifetime that ends first of what came, None where nobody vouches for it.
+    """
+
+    system: str
+    read: str
+    keys: int
+    milliseconds: float
+    upstream: int = 1
+    l1: int = 0
+    l2: int = 0
+    shared: int = 0
+    tightest: Lifetime | None = None
+
+    @classmethod
+    def tallied(cls, system: str, read: str, keys: int, began: float, tally: Tally) -> "Call":
+        """The call that began at a ``time.perf_counter()`` instant and is over now."""
+        spent = (time.perf_counter() - began) * 1000
+        return cls(system, read, keys, spent, tally.calls, tally.l1, tally.l2, tally.shared, tally.tightest)
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What every call of an operation carries: how long, for whom, and which classes the document asks for."""
+
+    deadline: float
+    scope: Scope
+    selected: frozenset[type]
+    lane: Lane = Lane.APP
+    calls: list[Call] = field(default_factory=list)
+
+
+class Hop:
+    """One read of one system during one operation."""
+
+    def __init__(self, provider: Provider, bounds: Bounds, need: Need = WHATEVER) -> None:
+        self._provider = provider
+        self._bounds = bounds
+        self._need = need
+        self._types = frozenset(part.type for part in provider.read.parts)
+        self._memo: dict[type, dict[str, Cell]] = {}
+        self._inflight: dict[tuple[type, str], asyncio.Future[None]] = {}
+        self._next: tuple[dict[str, None], set[type], asyncio.Future[None]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def cells(self, cls: type, keys: Sequence[str]) -> list[Cell]:
+        """One cell a key, in order. Keys asked in the same turn of the loop share one call."""
+        memo = self._memo.setdefault(cls, {})
+        missing = [key for key in keys if key not in memo]
+        if missing and self._provider.peek is not None:
+            missing = self._at_hand(self._provider.peek, cls, missing, memo)
+        if missing:
+            waits = dict.fromkeys(
+                [self._inflight.get((cls, key)) or self._enqueue(cls, key) for key in missing]
+            )
+            for wait in waits:
+                await asyncio.shield(wait)
+        return [memo[key] for key in keys]
+
+    def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
+        """Take what needs no waiting; returns the keys that do."""
+        bounds, tally, began = self._bounds, Tally(within=self._need.within), time.perf_counter()
+        missing = []
+        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope, tally), strict=True):
+            if cell is ABSENT:
+                missing.append(key)
+            else:
+                memo[key] = cell
+        if len(missing) < len(keys):
+            found = len(keys) - len(missing)
+            tally.l1 = tally.l1 or found
+            system, read = self._provider.system, self._provider.read.name
+            bounds.calls.append(Call.tallied(system, read, found, began, tally))
+        return missing
+
+    def at_hand(self, cls: type, key: str) -> Cell:
+        """The cell of a key where it needs no waiting; ABSENT otherwise."""
+        memo = self._memo.setdefault(cls, {})
+        if key not in memo and self._provider.peek is not None:
+            self._at_hand(self._provider.peek, cls, [key], memo)
+        return memo.get(key, ABSENT)
+
+    def column(self, cls: type, keys: Sequence[str], allowed: frozenset[type]) -> list[Cell] | None:
+        """The cells of some keys where all are at hand and nothing is said about any of them; None otherwise."""
+        memo = self._memo.setdefault(cls, {})
+        missing = [key for key in keys if key not in memo]
+        if missing and (
+            self._provider.peek is None or self._at_hand(self._provider.peek, cls, missing, memo)
+        ):
+            return None
+        cells = [memo[key] for key in keys]
+        return cells if allowed.issuperset(map(type, cells)) else None
+
+    def prime(self, page: Page) -> None:
+        """Remember rows that a search brought along; what an older page brought is as old as the page."""
+        for cls, cells in page.bundle.items():
+            memo = self._memo.setdefault(cls, {})
+            for key, cell in zip(page.keys, cells, strict=True):
+                if isinstance(cell, SourceError):
+                    continue
+                aged = page.stale is not None and not isinstance(cell, Stale)
+                memo.setdefault(key, replace(page.stale, value=cell) if aged and page.stale else cell)
+
+    def _enqueue(self, cls: type, key: str) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        if self._next is None:
+            self._next = ({}, set(), loop.create_future())
+            loop.call_soon(self._flush)
+        keys, wants, done = self._next
+        keys[key] = None
+        wants.add(cls)
+        self._inflight[cls, key] = done
+        return done
+
+    def _flush(self) -> None:
+        if self._next is None:
+            return
+        keys, asked, done = self._next
+        self._next = None
+        # What the same payload brings along for other fields is on its way too: they wait instead of asking again.
+        wants = frozenset(asked | (self._types & self._bounds.selected))
+        for cls in wants:
+            known = self._memo.setdefault(cls, {})
+            for key in keys:
+                if key not in known:
+                    self._inflight.setdefault((cls, key), done)
+        task = asyncio.get_running_loop().create_task(self._fetch(tuple(keys), wants, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, keys: tuple[str, ...], wants: frozenset[type], done: asyncio.Future[None]) -> None:
+        size = self._provider.read.max_keys
+        chunks = [keys[start : start + size] for start in range(0, len(keys), size)]
+        try:
+            await asyncio.gather(*[self._chunk(chunk, wants) for chunk in chunks])
+        finally:
+            for cls in wants:
+                memo = self._memo[cls]
+                for key in keys:
+                    memo.setdefault(
+                        key, SourceUnavailable(f"{self._provider.system} gave no answer for this key.")
+                    )
+                    if self._inflight.get((cls, key)) is done:
+                        del self._inflight[cls, key]
+            if not done.done():
+                done.set_result(None)
+
+    async def _chunk(self, keys: tuple[str, ...], wants: frozenset[type]) -> None:
+        bounds, tally = self._bounds, Tally(within=self._need.within)
+        batch = Batch(keys, wants, bounds.deadline, bounds.scope, bounds.lane, self._need, tally)
+        began = time.perf_counter()
+        try:
+            bundle = await self._provider.call(batch)
+        except SourceError as error:
+            bundle = {cls: [error] * len(keys) for cls in wants}
+        finally:
+            system, read = self._provider.system, self._provider.read.name
+            bounds.calls.append(Call.tallied(system, read, len(keys), began, tally))
+        for cls, cells in bundle.items():
+            memo = self._memo.setdefault(cls, {})
+            for key, cell in zip(keys, cells, strict=True):
+                if isinstance(cell, SourceError):
+                    memo.setdefault(key, cell)
+                else:
+                    memo[key] = cell
