@@ -5,7 +5,6 @@ holds for all runs in which @skip and @include decide alike. What it cannot expr
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -93,10 +92,12 @@ class Planner:
     """Plans the selections of one operation. ``executor`` knows the schema, the fragments and the variables."""
 
     def __init__(self, executor: Executor[Any]) -> None:
-        # A plan outlives its first operation: it must not keep that one's context and loaders alive.
-        self._executor = copy(executor)
-        self._executor.context_value = self._executor.root_value = None
+        # A plan outlives its first operation: the executor itself would keep that one's context and loaders alive.
         self._schema: GraphQLSchema = executor.schema
+        self._fragments = executor.fragments
+        self._variables = executor.variable_values
+        self._operation = executor.operation
+        self._hide_suggestions = executor.hide_suggestions
         self._classes = {cls.__name__: cls for cls in EXPOSED}
 
     def selection(
@@ -116,12 +117,12 @@ class Planner:
         if known is None:
             grouped, deferred, _ = collect_subfields(
                 self._schema,
-                self._executor.fragments,
-                self._executor.variable_values,
-                self._executor.operation,
+                self._fragments,
+                self._variables,
+                self._operation,
                 kind,
                 list(planned.details),
-                self._executor.hide_suggestions,
+                self._hide_suggestions,
             )
             if deferred:
                 raise Unplanned("@defer")
