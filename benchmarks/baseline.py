@@ -226,6 +226,11 @@ class Orders:
     nodes: list[Order]
 
 
+@strawberry.input
+class OrderFilter:
+    search: str
+
+
 @strawberry.type
 class Query:
     @strawberry.field
@@ -233,8 +238,8 @@ class Query:
         return await info.context.orders.load(id.removeprefix("po:K1/"))
 
     @strawberry.field
-    async def production_orders(self, info: Info, first: int) -> Orders:
-        rows = await info.context.client.get(f"/erp/orders?limit={first}&offset=0")
+    async def production_orders(self, info: Info, first: int, filter: OrderFilter) -> Orders:
+        rows = await info.context.client.get(f"/erp/orders?search={filter.search}&limit={first}&offset=0")
         return Orders(nodes=[to_order(row) for row in rows])
 
 

@@ -21,7 +21,8 @@ import uvloop
 
 ORDERS = 2_000
 ITEMS = 200
-FIRST = 100_001
+PAGES = [f"{letter}{page:02d}" for letter in "ABCD" for page in range(10)]
+"""The order numbers of a page of 50 begin with its name, those of ten pages with a letter: what lists are searched by."""
 CONFIG = Path(__file__).with_name("gateway.toml")
 ADDRESS = "http://127.0.0.1:9999"
 """Where gateway.toml says the plant is; the measurements put the real port there."""
@@ -33,7 +34,7 @@ Row = dict[str, Any]
 
 def number_of(place: int) -> str:
     """The number of the order at a place, 0 to ORDERS - 1."""
-    return str(FIRST + place)
+    return f"{PAGES[place // 50]}-{place:04d}"
 
 
 def id_of(place: int) -> str:
@@ -134,7 +135,7 @@ def shipments(place: int) -> list[Row]:
     """What the warehouse sends out of an order."""
     return [
         {
-            "no": f"8{number_of(place)}{part}",
+            "no": f"8{place:05d}{part}",
             "orders": [number_of(place)],
             "carrier": f"CARR-{place % 9}",
             "to": f"CUST-{place % 41}",
@@ -185,6 +186,7 @@ class Plant:
                 lot: _encoded(rows) for place in places for lot, rows in balances(place).items()
             },
         }
+        self.searches: dict[str, list[bytes]] = {}
         self.latency = 0.0
         self.calls: dict[str, int] = {}
 
@@ -204,12 +206,20 @@ class Plant:
 
     def _rows(self, path: str, query: dict[str, str], body: bytes) -> bytes:
         if path == "/erp/orders" and "limit" in query:
-            start = int(query.get("offset", "0"))
-            found = self.orders[start : start + int(query["limit"])]
-            return b'{"total":%d,"rows":[' % ORDERS + b",".join(found) + b"]}"
+            start, search = int(query.get("offset", "0")), query.get("search", "")
+            known = self.orders if not search else self._found(search)
+            page = known[start : start + int(query["limit"])]
+            return b'{"total":%d,"rows":[' % len(known) + b",".join(page) + b"]}"
         keys = json.loads(body)["keys"] if body else query["keys"].split(",")
         table = self.tables[path]
         return b'{"rows":[' + b",".join(table[key] for key in keys if key in table) + b"]}"
+
+    def _found(self, search: str) -> list[bytes]:
+        if search not in self.searches:
+            self.searches[search] = [
+                self.orders[place] for place in range(ORDERS) if number_of(place).startswith(search)
+            ]
+        return self.searches[search]
 
 
 class _Connection(asyncio.Protocol):
@@ -220,8 +230,7 @@ class _Connection(asyncio.Protocol):
         self.parser = httptools.HttpRequestParser(self)
         self.url = self.body = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -20,8 +20,8 @@ query Order($id: ID!) {
 """One order with everything that the five systems know: order, item, execution and operations, lots, shipments."""
 
 PAGE = """\
-query Page($first: Int!) {
-  productionOrders(first: $first) {
+query Page($first: Int!, $search: String!) {
+  productionOrders(first: $first, filter: {search: $search}) {
     nodes {
       id number status
       item { number description revision baseUnit }
@@ -38,8 +38,8 @@ query Page($first: Int!) {
 """A page of orders, each over the same five hops."""
 
 ANALYTICS = """\
-query Analytics($first: Int!) {
-  productionOrders(first: $first) {
+query Analytics($first: Int!, $search: String!) {
+  productionOrders(first: $first, filter: {search: $search}) {
     nodes {
       number
       item { number }

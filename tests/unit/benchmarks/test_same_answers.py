@@ -15,9 +15,9 @@ ANALYTICS_ROWS = 40
 CASES: list[tuple[str, dict[str, Any]]] = [
     (queries.SINGLE, {"id": plant.id_of(0)}),
     (queries.SINGLE, {"id": plant.id_of(1999)}),
-    (queries.SINGLE, {"id": "po:K1/999999"}),
-    (queries.PAGE, {"first": 50}),
-    (queries.ANALYTICS, {"first": ANALYTICS_ROWS}),
+    (queries.SINGLE, {"id": "po:K1/A00-9999"}),
+    (queries.PAGE, {"first": 50, "search": "B03"}),
+    (queries.ANALYTICS, {"first": ANALYTICS_ROWS, "search": "D"}),
 ]
 
 
