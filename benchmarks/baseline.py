@@ -4,7 +4,7 @@
 
 One aiohttp session with kept connections, batch endpoints behind aiodataloader, orjson both ways, the caches of
 parsing and validation, dates left as the systems write them, uvicorn with uvloop and httptools, the garbage collector
-held back. No provenance, no cache policy, no guards: only the answer. The fields, and so the queries, are the
+held back, a thin Starlette route (Strawberry's own view costs more). No provenance, no cache policy, no guards: only the answer. The fields, and so the queries, are the
 gateway's.
 """
 

@@ -1,4 +1,4 @@
-"""CPU of the gateway per request, cold (nothing is cached yet), over the simulated plant in a process of its own.
+"""CPU of the gateway per request over the demo's eight simulated systems, with the cache as the demo has it.
 
     python -m benchmarks.bench_queries [requests]
 

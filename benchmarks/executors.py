@@ -1,7 +1,7 @@
 """The executor alone: one process, no HTTP, everything it needs already in L1. CPU per answer, in bytes ready to send.
 
 ``executor`` is what the gateway runs: whatever ``gateway/engine.py`` executes with is measured, there is nothing to
-swap when that changes. It is held against the same schema, resolvers and L1 through Strawberry's own ``execute``
+swap when that changes; ``gateway/app.py`` and ``benchmarks.gateway.inside`` make the engine alike. It is held against the same schema, resolvers and L1 through Strawberry's own ``execute``
 (graphql-core) with its caches of parsing and validation on, and, for information, against bare graphql-core on a
 document parsed and validated before.
 """

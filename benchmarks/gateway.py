@@ -1,5 +1,6 @@
 """The gateway over the plant: its configuration, and the same thing in this process."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,10 +24,13 @@ COLD = "\n[cache]\nmax_entries = 0\n"
 WARM = '\n[cache.types]\n"*" = { max_age = 86400 }\n'
 """What was read once stays in the process's own memory for as long as a measurement takes."""
 
+RESPONSES: str | None = None
+"""The table that switches the cache of whole answers on, once there is one: its row is then measured like the others."""
+
 
 def write_config(folder: Path, plant: str, mode: str) -> Path:
     """The configuration as a file, with the plant's real address."""
-    file = folder / f"gateway-{'cold' if mode == COLD else 'warm'}.toml"
+    file = folder / f"gateway-{hashlib.sha256(mode.encode()).hexdigest()[:8]}.toml"
     file.write_text(CONFIG.read_text("utf-8").replace(ADDRESS, plant) + mode, "utf-8")
     return file
 

@@ -86,6 +86,8 @@ def _running(command: list[str], *, piped: bool = False) -> Iterator[subprocess.
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @contextmanager
