@@ -106,7 +106,7 @@ Written by `make bench`; do not edit. What is compared ran in turns in the same 
 CPU is user and system time of the whole process tree of the server from `/proc`, or of the process itself where there
 is no server; the plant and the load do not count. *Cold* is `cache.max_entries = 0` and no Redis: nothing is kept,
 requests under way at the same time still share calls. It is not "keys that never repeat", because then a cache would
-still be written; but neighbouring requests ask for other orders and other pages, so nobody is answered twice at once.
+still be written; but neighbouring requests ask for other orders and other pages, so the same question is never under way twice.
 *Warm* is everything asked for once before and kept in L1. The floor is uvicorn with uvloop and httptools and a static
 answer of the same size. The baseline is `benchmarks/baseline.py`. The test `tests/unit/benchmarks` holds the answers
 of gateway and baseline against each other."""
