@@ -50,8 +50,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# Writes benchmarks/RESULTS.md; ARGS=--quick for development, ARGS=--help for more.
 bench: $(READY)
-	@set -e; for file in $(wildcard benchmarks/bench_*.py); do echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # The lock is up to date, the source archive builds, and the wheel made from it holds what it should.
 package: $(READY)

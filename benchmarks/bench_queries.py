@@ -1,6 +1,6 @@
-"""CPU of the gateway per request, cold (nothing is cached yet), over the simulated plant in a process of its own.
+"""CPU of the gateway per request over the demo's eight simulated systems, with the cache as the demo has it.
 
-    make bench              or: python benchmarks/bench_queries.py [requests]
+    python -m benchmarks.bench_queries [requests]
 
 Prints, for a few typical queries: CPU milliseconds of the gateway process a request (from /proc, so the simulated
 systems do not count), the median time to answer, and the upstream calls. Machines are noisy: compare rows of one run.
