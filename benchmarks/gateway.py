@@ -16,6 +16,7 @@ from gateway.http import GraphQLEndpoint
 from gateway.operations import Operations
 from gateway.tomlfile import read_toml
 from resolvers.context import Context
+from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from sources.catalog import Catalog
 
@@ -61,12 +62,19 @@ async def inside(file: Path, environ: Mapping[str, str] | None = None) -> AsyncI
     settings = load_settings(read_toml(file), environ or {})
     caching = make_cache(settings)
     catalog = make_catalog(settings, None, [caching])
-    operations = Operations(graphql_schema())
+    schema = graphql_schema()
+    operations = Operations(schema)
 
     def make_context(_: Request) -> Context:
         return made.context()
 
-    engine = SchemaEngine(graphql_schema(), make_context, document_limits(settings), hooks=operations)
+    engine = SchemaEngine(
+        schema,
+        make_context,
+        document_limits(settings),
+        hooks=operations,
+        execution=PlanExecution(schema),
+    )
     made = Inside(settings, catalog, engine, operations)
     async with caching.opening():
         await catalog.open()
