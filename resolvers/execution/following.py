@@ -1,11 +1,12 @@
 """An edge followed from all rows of a level at once: one load for all their keys. What ``edges.follow`` does for a row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from types import NoneType
 from typing import Any
 
-from resolvers.edges import Edge, edge_keys, edge_reader, from_several, matching, stubbed
+from resolvers.edges import Edge, edge_keys, edge_reader, from_several, stubbed
 from resolvers.loaders import Answer, Loaders
 
 NOWHERE: Answer[Any] = Answer(None)
@@ -15,10 +16,12 @@ NOWHERE: Answer[Any] = Answer(None)
 class Level:
     """The rows of a level; keys that several edges have in common are read off them once."""
 
-    __slots__ = ("_keys", "rows")
+    __slots__ = ("_keys", "answers", "rows")
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self.rows = rows
+        self.answers: dict[tuple[int, int], list[Answer[Any]]] = {}
+        """What was followed already, by edge and loaders: facts and edges of a level ask for the same."""
         self._keys: dict[tuple[str, ...], tuple[list[str | None], list[str]]] = {}
 
     def keys(self, edge: Edge) -> tuple[list[str | None], list[str]]:
@@ -61,6 +64,14 @@ async def follow_keys(edge: Edge, level: Level, loaders: Loaders) -> Followed:
 
 async def follow_all(edge: Edge, level: Level, loaders: Loaders) -> list[Answer[Any]]:
     """The answer of every row. Rows with the same key may share one."""
+    place = (id(edge), id(loaders))
+    known = level.answers.get(place)
+    if known is None:
+        known = level.answers[place] = await _followed(edge, level, loaders)
+    return known
+
+
+async def _followed(edge: Edge, level: Level, loaders: Loaders) -> list[Answer[Any]]:
     if edge.each is not None:
         return await _follow_each(edge, level.rows, loaders)
     followed = await follow_keys(edge, level, loaders)
@@ -71,11 +82,33 @@ async def follow_all(edge: Edge, level: Level, loaders: Loaders) -> list[Answer[
     found[None] = Answer([]) if edge.many else NOWHERE
     if edge.match is None:
         return [found[key] for key in followed.keys]
-    match = edge.match
-    return [
-        found[key] if key is None else matching(edge, match, row, found[key])
-        for key, row in zip(followed.keys, level.rows, strict=True)
-    ]
+    return _matched(edge, edge.match, level.rows, followed.keys, found)
+
+
+def _matched(
+    edge: Edge,
+    match: Mapping[str, str],
+    rows: Sequence[Any],
+    keys: Sequence[str | None],
+    found: Mapping[str | None, Answer[Any]],
+) -> list[Answer[Any]]:
+    """Of the many rows of a key, those that match each row: sorted once a key, then looked up."""
+    ours, theirs = attrgetter(*match.values()), attrgetter(*match)
+    sorted_: dict[str, dict[Any, list[Any]]] = {}
+    answers = []
+    for row, key in zip(rows, keys, strict=True):
+        answer = found[key]
+        if key is not None and answer.value is not None:
+            groups = sorted_.get(key)
+            if groups is None:
+                groups = sorted_[key] = {}
+                for one in answer.value:
+                    groups.setdefault(theirs(one), []).append(one)
+            some = groups.get(ours(row), [])
+            value = some if edge.many else (some[0] if some else None)
+            answer = Answer(value, answer.systems, answer.failures, answer.stale)
+        answers.append(answer)
+    return answers
 
 
 async def _follow_each(edge: Edge, rows: Sequence[Any], loaders: Loaders) -> list[Answer[Any]]:
