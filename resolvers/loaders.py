@@ -222,9 +222,10 @@ class Loaders:
 
 
 def _same_plant(keys: Sequence[str]) -> bool:
+    # What stands between two texts of the same beginning has that beginning too.
     first = keys[0]
     prefix = first[: first.find("/") + 1]
-    return all(key.startswith(prefix) for key in keys)
+    return min(keys).startswith(prefix) and max(keys).startswith(prefix)
 
 
 @cache

@@ -24,7 +24,7 @@ from graphql.execution.collect_fields import collect_subfields
 from graphql.execution.executor import Executor
 
 from resolvers.edges import EXPOSED, Edge, Fact
-from resolvers.execution.writing import Builder, LeafWriter, build_rows, leaf_writer
+from resolvers.execution.writing import Builder, LeafWriter, build_rows, compute_rows, leaf_writer
 from resolvers.ids import encode
 from resolvers.trail import snake
 from schema.base import KEYS, PREFIXES
@@ -65,7 +65,8 @@ class Planned:
     read: Callable[..., Any] | None = None
     moments: tuple[str, ...] = ()
     edge: Edge | None = None
-    fact: Fact | None = None
+    compute: Callable[..., list[Any]] | None = None
+    """A fact for all rows: ``(rows, moments, *answers)``."""
     needs: tuple[Edge, ...] = ()
     leaf: LeafWriter | None = None
     inside: "dict[str, Selection]" = field(default_factory=dict)
@@ -177,7 +178,7 @@ class Planner:
             planned.kind, planned.read = Kind.PLAIN, fact.compute
             return
         table = EXPOSED[cls].fields
-        planned.kind, planned.fact = Kind.FACT, fact
+        planned.kind, planned.compute = Kind.FACT, compute_rows(fact.compute, fact.needs, fact.moments)
         planned.needs = tuple([edge for need in fact.needs if isinstance(edge := table[need], Edge)])
 
 

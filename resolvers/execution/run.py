@@ -45,7 +45,7 @@ class Run:
 
     async def _objects(self, selection: Selection, rows: Sequence[Any], path: Path | None) -> Column:
         cls = selection.cls
-        if cls is not None and any(type(row) is not cls for row in rows):
+        if cls is not None and rows and set(map(type, rows)) != {cls}:
             raise Irregular(f"another object in place of {cls.__name__}")
         if not selection.columns:
             return selection.build(rows, self._moments)
@@ -82,19 +82,13 @@ class Run:
         return [written[key] for key in followed.keys]
 
     async def _facts(self, planned: Planned, level: Level, path: Path) -> list[Any]:
-        fact = planned.fact
-        if fact is None:
-            raise Irregular(planned.key)
         loaders = self._loaders(planned, path)
         needs = await together([follow_all(edge, level, loaders) for edge in planned.needs])
         for answers in needs:
             self._heard(answers)
-        compute, names = fact.compute, fact.needs
-        moments = {name: self._moments[name] for name in planned.moments}
-        return [
-            compute(row, **dict(zip(names, given, strict=True)), **moments)
-            for row, *given in zip(level.rows, *needs, strict=True)
-        ]
+        if planned.compute is None:
+            raise Irregular(planned.key)
+        return planned.compute(level.rows, self._moments, *needs)
 
     async def _asked(self, planned: Planned, rows: Sequence[Any], path: Path) -> list[Any]:
         """The values of a function of its own, row by row, all at once."""

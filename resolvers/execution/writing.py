@@ -190,6 +190,28 @@ def _keeping(writer: Writer, expressions: Sequence[str]) -> list[str]:
     return []
 
 
+def compute_rows(
+    compute: Callable[..., Any], needs: Sequence[str], moments: Sequence[str]
+) -> Callable[..., list[Any]]:
+    """The function that computes a fact for all rows: ``(rows, moments, *answers)``, one list of answers a need.
+
+    The names are those of the parameters of ``compute``: our own code, not the document's.
+    """
+    writer = Writer()
+    columns = [f"a{number}" for number in range(len(needs))]
+    given = [f"{name}={column}" for name, column in zip(needs, columns, strict=True)]
+    given += [f"{name}=moments[{writer.constant(name)}]" for name in moments]
+    call = f"{writer.constant(compute)}({', '.join(['row', *given])})"
+    lists = [f"l{number}" for number in range(len(needs))]
+    made: Callable[..., list[Any]] = writer.made(
+        [
+            f"def build({', '.join(['rows', 'moments', *lists])}):",
+            f"    return [{call} for {', '.join(['row', *columns])} in zip({', '.join(['rows', *lists])}, strict=True)]",
+        ]
+    )
+    return made
+
+
 def leaf_writer(kind: Any) -> LeafWriter:
     """The function that writes a column of leaves of a type."""
     writer = Writer()
