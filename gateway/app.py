@@ -1,9 +1,10 @@
 """The application: routes, middleware and lifespan as three lists, made from the settings."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.admin import admin_routes
+from gateway.answers import Answers
 from gateway.cache.address import with_password
 from gateway.cache.layer import Caching
 from gateway.cache.memory import Memory
@@ -31,7 +33,7 @@ from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.telemetry import RequestLog
-from resolvers.context import Context
+from resolvers.context import Actor, Context
 from resolvers.graph import graphql_schema
 from schema.base import Plant
 from sources.base import Layer, Source
@@ -58,6 +60,7 @@ query Order($id: ID!) {
 }
 """
 FIRST_ORDER = "po:1710/1000040"
+ANYBODY = Actor()
 
 UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -109,6 +112,19 @@ def make_cache(settings: Settings) -> Caching:
     return Caching(Tiers(memory, store, window=kept.window_ms / 1000), kept.types)
 
 
+def actor_of(scope: Mapping[str, Any]) -> Actor:
+    """Who sends a request. Nobody is asked who they are, so everybody is the same and may see the same."""
+    return ANYBODY
+
+
+def make_answers(settings: Settings, caching: Caching) -> Answers | None:
+    """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
+    tiers, most = caching.tiers, settings.cache.answers_max_bytes
+    if not most:
+        return None
+    return Answers(lambda scope: actor_of(scope).rights, tiers.memory.marks, most, tiers.clock)
+
+
 def make_catalog(
     settings: Settings,
     crosswalk: CrosswalkService | None = None,
@@ -156,10 +172,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
             max_page=settings.limits.max_page,
             started=now(),
             lane=lane_of(http.headers),
+            actor=actor_of(http.scope),
         )
 
+    answers = make_answers(settings, caching)
     engine = SchemaEngine(
-        graphql_schema(), make_context, document_limits(settings), hooks=Operations(graphql_schema())
+        graphql_schema(),
+        make_context,
+        document_limits(settings),
+        hooks=Operations(graphql_schema(), keeps=answers is not None),
+        answers=answers,
     )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page)

@@ -7,9 +7,10 @@ request error: no ``data``, at least one coded error.
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     DocumentNode,
@@ -22,11 +23,12 @@ from graphql import (
 )
 from starlette.requests import Request
 
+from gateway.answers import Answers, Question, Whole, canonical
 from gateway.documents import Document, DocumentInvalid, Documents, hash_of
-from gateway.http import Answer, GraphQLRequest, while_connected
+from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
-from gateway.request import HttpRefusal
+from gateway.request import HttpRefusal, lane_of
 from gateway.telemetry import request_facts
 from schema.errors import CrossdockError, RequestError
 
@@ -55,6 +57,17 @@ class Hooks(Protocol):
         """What HTTP is told about the answer of a query that has no errors."""
         ...
 
+    def whole(self, context: Any) -> Whole | None:
+        """What such an answer is made of, where it may be given again; asked after ``headers``."""
+        ...
+
+
+class Told(NamedTuple):
+    """What is said about an answer besides its data."""
+
+    headers: dict[str, str]
+    whole: Whole | None = None
+
 
 class CannotRun(RequestError):
     """The request names no operation that may run this way."""
@@ -69,7 +82,8 @@ class SchemaEngine:
     """Runs queries and mutations of one schema.
 
     ``make_context`` is called once per operation; ``limits`` bound documents before they run; with ``debug``
-    an unexpected exception's type and text are shown to the client (for development only).
+    an unexpected exception's type and text are shown to the client (for development only). ``answers`` are those that
+    may be given again.
     """
 
     def __init__(
@@ -80,6 +94,7 @@ class SchemaEngine:
         *,
         debug: bool = False,
         hooks: Hooks | None = None,
+        answers: Answers | None = None,
     ) -> None:
         assert_valid_schema(schema)
         self.schema = schema
@@ -89,6 +104,7 @@ class SchemaEngine:
             schema, limits or DocumentLimits(), describe=hooks.describe if hooks is not None else None
         )
         self.debug = debug
+        self.answers = answers
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
         """Answers one request.
@@ -109,7 +125,24 @@ class SchemaEngine:
             return _refused([_entry(cannot)], cannot.status, allow)
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return await self._run(document, operation, request, http)
+        question = self._question(document, operation, request, http)
+        if self.answers is not None and question is not None:
+            kept = self.answers.find(question)
+            if kept is not None:
+                return Answer(kept.body, headers=self.answers.headers(kept), kept=kept)
+        return await self._run(document, operation, request, http, question)
+
+    def _question(
+        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+    ) -> Question | None:
+        """What is asked and with which rights, where the answer may have been kept or may be; raises HttpRefusal."""
+        asks_more = request.extensions and request.extensions.keys() != {"persistedQuery"}
+        if self.answers is None or operation.operation is not OperationType.QUERY or asks_more:
+            return None
+        # A kept answer has no context: what making one would refuse is refused here.
+        lane_of(http.headers)
+        rights, name = self.answers.rights(http.scope), operation.name.value if operation.name else None
+        return Question(document.sha256, name, canonical(request.variables), rights)
 
     def _document(self, request: GraphQLRequest) -> Document:
         """The document, by its text or, for persisted-query clients, by the hash of one seen before."""
@@ -126,22 +159,34 @@ class SchemaEngine:
         return self.documents.prepare(request.query)
 
     async def _run(
-        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        http: Request,
+        question: Question | None,
     ) -> Answer:
         work = self._executed(document, operation, request, http)
         try:
             # A query stops when its reader leaves; a mutation that has begun is carried through.
             is_query = operation.operation is OperationType.QUERY
-            result, headers = await (while_connected(http, work) if is_query else work)
+            result, told = await (while_connected(http, work) if is_query else work)
         except HttpRefusal:
             raise
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return self._answer(result, request_facts(http.scope).request_id, headers)
+        answer = self._answer(result, request_facts(http.scope).request_id, told.headers)
+        return answer if question is None or told.whole is None else self._kept(answer, question, told.whole)
+
+    def _kept(self, answer: Answer, question: Question, whole: Whole) -> Answer:
+        """The same answer as bytes, kept for whoever asks the same."""
+        body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
+        kept = self.answers.keep(question, body, whole) if self.answers is not None else None
+        return replace(answer, result=body, kept=kept)
 
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
-    ) -> tuple[ExecutionResult, dict[str, str]]:
+    ) -> tuple[ExecutionResult, Told]:
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
         async with scope as context:
@@ -159,15 +204,14 @@ class SchemaEngine:
             result = await running if isawaitable(running) else running
             return result, self._told(result, operation, context)
 
-    def _told(
-        self, result: ExecutionResult, operation: OperationDefinitionNode, context: Any
-    ) -> dict[str, str]:
-        """Let the graph say what else belongs to the answer; returns the headers."""
+    def _told(self, result: ExecutionResult, operation: OperationDefinitionNode, context: Any) -> Told:
+        """Let the graph say what else belongs to the answer."""
         if self.hooks is None:
-            return {}
+            return Told({})
         result.extensions = self.hooks.extensions(context)
         good = operation.operation is OperationType.QUERY and not result.errors
-        return self.hooks.headers(context) if good else {}
+        headers = self.hooks.headers(context) if good else {}
+        return Told(headers, self.hooks.whole(context) if headers else None)
 
     def _answer(self, result: ExecutionResult, request_id: str, headers: dict[str, str]) -> Answer:
         errors = result.errors or []

@@ -37,6 +37,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.answers import Kept, entity_tag, matches
 from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
 from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
@@ -69,6 +70,8 @@ class Answer:
     request_error: bool = False
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    kept: Kept | None = None
+    """Where the answer is one that is given again: what is known of it."""
 
 
 class Engine(Protocol):
@@ -144,7 +147,7 @@ class GraphQLEndpoint:
             log.exception("unexpected error in the engine")
             entry = internal_error(request_facts(http.scope).request_id)
             answer = Answer({"errors": [entry]}, True, HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _response(answer, media or JSON)
+        return _response(answer, media or JSON, http)
 
     def _wants_page(self, http: Request, accept: str | None) -> bool:
         """A browser's address bar: a GET without a query that would rather have HTML than JSON."""
@@ -162,7 +165,7 @@ def _not_acceptable() -> HttpRefusal:
     )
 
 
-def _response(answer: Answer, media: str) -> Response:
+def _response(answer: Answer, media: str, http: Request) -> Response:
     status = answer.status
     if status is None:
         status = HTTPStatus.BAD_REQUEST if answer.request_error and media == GRAPHQL else HTTPStatus.OK
@@ -172,6 +175,10 @@ def _response(answer: Answer, media: str) -> Response:
         "Vary": "Accept",
         "X-Content-Type-Options": "nosniff",
     } | answer.headers
+    if headers["Cache-Control"] != "no-store":
+        headers["ETag"] = tag = entity_tag(body, media)
+        if http.method == "GET" and matches(http.headers.get("if-none-match", ""), tag):
+            return Response(status_code=int(HTTPStatus.NOT_MODIFIED), headers=headers)
     headers["Content-Type"] = f"{media}; charset=utf-8"
     return Response(body, status_code=int(status), headers=headers)
 
