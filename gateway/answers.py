@@ -32,8 +32,8 @@ May raise HttpRefusal. Cheap: it is asked before anything else is done.
 
 VARY = f"Accept, Authorization, {LANE}"
 """What a stored answer depends on besides the request itself."""
-OVERHEAD, TAG = 1_000, 90
-"""About what an answer takes besides its bytes: its question and its headers, and each tag."""
+OVERHEAD, TAG, ENVELOPE = 1_500, 90, 500
+"""About what an answer takes besides its bytes and variables, each of its tags, and a request that is known again."""
 
 
 class Question(NamedTuple):
@@ -56,6 +56,14 @@ class Whole:
     parts: tuple[Entry, ...]
 
 
+class Head(NamedTuple):
+    """The headers of an answer in one media type that do not change: of the whole, and of a 304. ``tag`` is its ETag."""
+
+    tag: str
+    whole: tuple[Header, ...]
+    unmodified: tuple[Header, ...]
+
+
 @dataclass(slots=True, eq=False)
 class Kept:
     """An answer that may be given again. ``epoch``: up to which change of the marks it is known to be good."""
@@ -65,13 +73,14 @@ class Kept:
     life: Lifetime
     tags: tuple[str, ...]
     epoch: int
-    heads: dict[str, tuple[Header, ...]] = field(default_factory=dict)
+    heads: dict[str, Head] = field(default_factory=dict)
     """The headers that do not change, by media type."""
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return OVERHEAD + len(self.body) + sum([TAG + len(tag) for tag in self.tags])
+        said = len(self.body) + len(self.question.variables)
+        return OVERHEAD + said + sum([TAG + len(tag) for tag in self.tags])
 
 
 class Bounded(Generic[T]):
@@ -128,7 +137,7 @@ class Answers:
         self._marks = marks
         self._clock = clock
         self._kept: Bounded[Kept] = Bounded(max_bytes - max_bytes // 8)
-        self._envelopes: Bounded[Question] = Bounded(max_bytes // 8)
+        self._envelopes: Bounded[tuple[Question, str]] = Bounded(max_bytes // 8)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -180,14 +189,20 @@ class Answers:
         """What HTTP is told about an answer that is given again."""
         return storable(kept.life, self.age(kept))
 
-    def recall(self, envelope: Hashable, rights: Hashable) -> Kept | None:
-        """The answer to a request whose very bytes were read before."""
-        question = self._envelopes.get(envelope)
-        return None if question is None else self.find(question._replace(rights=rights))
+    def recall(self, envelope: Hashable, scope: Mapping[str, Any]) -> tuple[Kept, str] | None:
+        """The answer to a request whose very bytes were read before, and its media type."""
+        known = self._envelopes.get(envelope)
+        if known is None:
+            return None
+        (document, operation, variables, _), media = known
+        kept = self.find(Question(document, operation, variables, self.rights(scope)))
+        return None if kept is None else (kept, media)
 
-    def remember(self, envelope: Hashable, size: int, question: Question) -> None:
-        """Know the bytes of a request again: they ask this question, whoever sends them."""
-        self._envelopes.put(envelope, question._replace(rights=None), OVERHEAD // 2 + size)
+    def remember(self, envelope: Hashable, size: int, question: Question, media: str) -> None:
+        """Know the bytes of a request again: they ask this question and want that type, whoever sends them."""
+        if envelope is not None:
+            anybody = question._replace(rights=None)
+            self._envelopes.put(envelope, (anybody, media), ENVELOPE + size + len(question.variables))
 
 
 def storable(life: Lifetime, age: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin import admin_routes
 from gateway.answers import Answers
@@ -64,6 +65,19 @@ ANYBODY = Actor()
 
 UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Front:
+    """The whole application: ``/graphql`` without a detour, everything else by its routes."""
+
+    def __init__(self, graphql: ASGIApp, others: ASGIApp) -> None:
+        self.graphql = graphql
+        self.others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes everything on."""
+        here = scope["type"] == "http" and scope["path"] == "/graphql"
+        await (self.graphql if here else self.others)(scope, receive, send)
 
 
 class Readiness:
@@ -152,7 +166,7 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Starlette:
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
     Raises ConfigError where the settings contradict each other.
@@ -184,16 +198,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
         answers=answers,
     )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
-    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page)
+    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
-        Route("/graphql", endpoint),
         *health_routes(readiness),
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
-    return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
+    others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
+    return Front(RequestLog(endpoint, tags=False), others)
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

@@ -25,6 +25,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _in_head = True
+    _head_begun = False
     _head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -45,20 +46,20 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._head_size > self.head_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
-        elif self._head_timer is None and self.timeout_keep_alive_task is None and not self._answering():
-            # Stray line ends between requests stop uvicorn's idle clock without beginning a request.
+        elif self._head_timer is None and (
+            self._head_begun or (self.timeout_keep_alive_task is None and not self._answering())
+        ):
+            # Half a head. Or stray line ends, which stop uvicorn's idle clock without beginning a request.
             self._arm()
 
     def on_message_begin(self) -> None:
-        """A new request: its head gets its own time."""
-        self._in_head = True
-        if self._head_timer is None:
-            self._arm()
+        """A new request: its head gets its own time, from when it turns out that it has not come as a whole."""
+        self._in_head = self._head_begun = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole: from here the body's own limits hold."""
-        self._in_head, self._head_size = False, 0
+        self._in_head, self._head_begun, self._head_size = False, False, 0
         self._disarm()
         super().on_headers_complete()
 
@@ -127,6 +128,8 @@ def server_config(
         ws="websockets-sansio",
         loop="uvloop",
         server_header=False,
+        # Nobody asks where a request came from or how: what a proxy says of that need not be read.
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=graceful_seconds,

@@ -4,36 +4,66 @@ Every HTTP request gets an id: the client's own ``X-Request-Id`` if it is sane, 
 line of the request, in the answer's header and in masked errors. One access line is written per request.
 """
 
+import json
 import logging
+import os
 import re
 import sys
 import time
 import uuid
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from itertools import count
+from typing import Any, Literal, TextIO
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _SCOPE_KEY = "crossdock.request"
 _QUIET = ("/health/",)
+_PLAIN = {"GET": '"GET"', "POST": '"POST"', "/graphql": '"/graphql"'}
 
 log = structlog.get_logger("crossdock.access")
+_access = logging.getLogger("crossdock.access")
 
 
 @dataclass(slots=True)
 class RequestFacts:
-    """What is known of a request so far; the engine adds the operation's name and type."""
+    """What is known of a request so far; the engine adds the operation's name and type, the endpoint the status."""
 
     request_id: str
     operation: str | None = None
     kind: str | None = None
+    status: int = 500
+
+
+RUNNING: ContextVar[RequestFacts | None] = ContextVar("crossdock.request", default=None)
+"""The request that the running task works for: its id stands in every log line."""
+
+
+class _Numbers:
+    """Ids of requests: a random part that is this process's own, and a count."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew, under another random part."""
+        self._own, self._count = uuid.uuid4().hex[:20], count(1)
+
+    def next(self) -> str:
+        """An id that nobody else has."""
+        return f"{self._own}{next(self._count):012x}"
+
+
+_numbers = _Numbers()
+os.register_at_fork(after_in_child=_numbers.renew)
 
 
 def request_facts(scope: Scope) -> RequestFacts:
-    """The facts of this request; made on first use where the middleware is not installed."""
+    """The facts of this request; made on first use."""
     facts = scope.get(_SCOPE_KEY)
     if not isinstance(facts, RequestFacts):
         facts = scope[_SCOPE_KEY] = RequestFacts(_request_id(scope))
@@ -41,50 +71,115 @@ def request_facts(scope: Scope) -> RequestFacts:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            return given if _SANE_ID.fullmatch(given) else _numbers.next()
+    return _numbers.next()
 
 
 class RequestLog:
-    """ASGI middleware: request id in and out, one access line with status, milliseconds and operation."""
+    """ASGI middleware: request id in and out, one access line with status, milliseconds and operation.
 
-    def __init__(self, app: ASGIApp) -> None:
+    An application that answers with the request's id by itself and notes the status in its facts is run bare
+    (``tags`` false): nothing is put between it and the server.
+    """
+
+    def __init__(self, app: ASGIApp, *, tags: bool = True) -> None:
         self.app = app
+        self.tags = tags
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes HTTP requests on with an id; leaves lifespan and WebSocket alone."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        facts, started, status = request_facts(scope), time.perf_counter(), 500
-
-        async def tagged(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = facts.request_id
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=facts.request_id):
-            try:
-                await self.app(scope, receive, tagged)
-            finally:
-                _access_line(scope, facts, status, time.perf_counter() - started)
+        started, facts = time.perf_counter(), request_facts(scope)
+        running = RUNNING.set(facts)
+        try:
+            await self.app(scope, receive, _tagged(facts, send) if self.tags else send)
+        finally:
+            RUNNING.reset(running)
+            _access_line(scope, facts, time.perf_counter() - started)
 
 
-def _access_line(scope: Scope, facts: RequestFacts, status: int, seconds: float) -> None:
-    quiet = status < 400 and scope["path"].startswith(_QUIET)
+def _tagged(facts: RequestFacts, send: Send) -> Send:
+    async def tagged(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            facts.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-Id"] = facts.request_id
+        await send(message)
+
+    return tagged
+
+
+def _access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
+    quiet = facts.status < 400 and scope["path"].startswith(_QUIET)
     level = logging.DEBUG if quiet else logging.INFO
+    if not _access.isEnabledFor(level):
+        return
+    lines = _Lines.here
+    if lines is not None:
+        lines.write("debug" if quiet else "info", scope, facts, seconds)
+        return
     log.log(
         level,
         "request",
         method=scope["method"],
         path=scope["path"],
-        status=status,
+        status=facts.status,
         ms=round(seconds * 1000, 1),
+        request_id=facts.request_id,
         **({"operation": facts.operation} if facts.operation else {}),
         **({"kind": facts.kind} if facts.kind else {}),
     )
+
+
+class _Lines:
+    """Access lines as JSON, put together by hand: they are most of all lines, and the machinery for the others costs
+    more than many an answer. ``here`` is where they go; None where they are not JSON.
+    """
+
+    here: "_Lines | None" = None
+
+    def __init__(self, handler: logging.StreamHandler[Any]) -> None:
+        self._handler = handler
+        self._second, self._stamp = 0, ""
+
+    def write(self, level: str, scope: Scope, facts: RequestFacts, seconds: float) -> None:
+        """One line."""
+        method, path = scope["method"], scope["path"]
+        # A name of GraphQL and a sane id need no escaping.
+        operation = f', "operation": "{facts.operation}"' if facts.operation else ""
+        kind = f', "kind": "{facts.kind}"' if facts.kind else ""
+        line = (
+            f'{{"method": {_PLAIN.get(method) or json.dumps(method)}, "path": {_PLAIN.get(path) or json.dumps(path)}'
+            f', "status": {facts.status}, "ms": {seconds * 1000:.1f}{operation}{kind}, "event": "request"'
+            f', "request_id": "{facts.request_id}", "level": "{level}", "logger": "crossdock.access"'
+            f', "timestamp": "{self._now()}"}}\n'
+        )
+        handler = self._handler
+        handler.acquire()
+        try:
+            handler.stream.write(line)
+            handler.flush()
+        finally:
+            handler.release()
+
+    def _now(self) -> str:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second, self._stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._stamp}.{int((now - second) * 1_000_000):06d}Z"
+
+
+def _for_request(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The id of the request that the line is written for."""
+    facts = RUNNING.get()
+    if facts is not None:
+        event.setdefault("request_id", facts.request_id)
+    return event
 
 
 def configure_logging(
@@ -93,6 +188,7 @@ def configure_logging(
     """Sends our logs and those of the libraries to one stream, as JSON lines or as text for people."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _for_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -121,6 +217,7 @@ def configure_logging(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    _Lines.here = _Lines(handler) if style == "json" else None
     root.setLevel(level.upper())
     # The client's own lines repeat every call with its keys: other people's data, at the cost of a line a call.
     logging.getLogger("httpx2").setLevel(max(logging.WARNING, root.level))

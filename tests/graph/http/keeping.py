@@ -65,7 +65,7 @@ class Gateway:
 
         hooks = Operations(graphql_schema(), keeps=True)
         engine = SchemaEngine(graphql_schema(), make_context, hooks=hooks, answers=self.answers)
-        self.app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(engine))])
+        self.app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(engine, answers=self.answers))])
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
