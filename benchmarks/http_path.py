@@ -169,7 +169,7 @@ def main(requests: int, rounds: int) -> None:
                     max(requests // 20, 96) if before else requests,
                 ),
                 ("{ __typename }", plain, typename, small, requests),
-                ("warm single order, answers not kept", plain, hit, large, max(requests // 20, 96)),
+                ("warm single order, answers not kept", plain, hit, large, max(requests // 60, 48)),
             )
             print(f"{'':<40} {'CPU µs':>8} {'static':>8} {'ratio':>6}")
             for name, server, request, bare, count in cases:

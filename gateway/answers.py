@@ -45,6 +45,10 @@ class Question(NamedTuple):
     rights: Hashable
 
 
+TOUCHED = 16
+"""After so many uses of its bytes an answer counts as used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """What an answer that may be kept is made of: the lifetime that ends first, the rights it was made with, and the
@@ -57,22 +61,28 @@ class Whole:
 
 
 class Head(NamedTuple):
-    """The headers of an answer in one media type that do not change: of the whole, and of a 304. ``tag`` is its ETag."""
+    """The header lines of an answer in one media type that do not change: of the whole, and of a 304. ``tag`` is its
+    ETag.
+    """
 
     tag: str
-    whole: tuple[Header, ...]
-    unmodified: tuple[Header, ...]
+    whole: bytes
+    unmodified: bytes
 
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """An answer that may be given again. ``epoch``: up to which change of the marks it is known to be good."""
+    """An answer that may be given again, before ``until``. ``epoch``: up to which change of the marks it is known to be
+    good.
+    """
 
     question: Question
     body: bytes
     life: Lifetime
     tags: tuple[str, ...]
     epoch: int
+    until: float
+    uses: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
     """The headers that do not change, by media type."""
 
@@ -84,10 +94,11 @@ class Kept:
 
 
 class Bounded(Generic[T]):
-    """A table that lets the least recently used go; bounded by the sum of the sizes."""
+    """A table that lets the least recently used go; bounded by the sum of the sizes. ``gone`` is told what it lets go."""
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int, gone: Callable[[T], None] = lambda _: None) -> None:
         self._max, self._size = max_size, 0
+        self._gone = gone
         self._held: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -114,14 +125,16 @@ class Bounded(Generic[T]):
         self._held[key] = value, size
         self._size += size
         while self._size > self._max:
-            _, (_, freed) = self._held.popitem(last=False)
+            _, (value, freed) = self._held.popitem(last=False)
             self._size -= freed
+            self._gone(value)
 
     def drop(self, key: Hashable) -> None:
         """Let go of what stands under a key, if there is anything."""
         found = self._held.pop(key, None)
         if found is not None:
             self._size -= found[1]
+            self._gone(found[0])
 
 
 class Answers:
@@ -136,8 +149,8 @@ class Answers:
         self.rights = rights
         self._marks = marks
         self._clock = clock
-        self._kept: Bounded[Kept] = Bounded(max_bytes - max_bytes // 8)
-        self._envelopes: Bounded[tuple[Question, str]] = Bounded(max_bytes // 8)
+        self._kept: Bounded[Kept] = Bounded(max_bytes - max_bytes // 8, _emptied)
+        self._envelopes: Bounded[tuple[Kept, str]] = Bounded(max_bytes // 8)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -150,18 +163,20 @@ class Answers:
     def find(self, question: Question) -> Kept | None:
         """The answer to a question; None where there is none or it is not good any more."""
         kept = self._kept.get(question)
-        if kept is None:
-            return None
-        marks = self._marks
-        if kept.epoch != marks.epoch:
-            if not marks.silent(kept.tags, kept.epoch):
-                self._kept.drop(question)
-                return None
-            kept.epoch = marks.epoch
-        if self.age(kept) >= int(kept.life.max_age):
-            self._kept.drop(question)
-            return None
-        return kept
+        return kept if kept is not None and self._good(kept, self._clock()) else None
+
+    def _good(self, kept: Kept, now: float) -> bool:
+        """Whether an answer may still be given; it is let go where not."""
+        epoch = self._marks.epoch
+        if now < kept.until:
+            if kept.epoch == epoch:
+                return True
+            if self._marks.silent(kept.tags, kept.epoch):
+                kept.epoch = epoch
+                return True
+        if kept.until > 0:
+            self._kept.drop(kept.question)
+        return False
 
     def age(self, kept: Kept) -> int:
         """How old the part of an answer is whose time is over first, in whole seconds, as HTTP says it."""
@@ -179,9 +194,11 @@ class Answers:
         if not all(part.tags and marks.valid(part, now) for part in whole.parts):
             return None
         tags = tuple(dict.fromkeys([tag for part in whole.parts for tag in part.tags]))
-        kept = Kept(question, body, whole.life, tags, marks.epoch)
-        if self.age(kept) >= int(kept.life.max_age):
+        # HTTP counts whole seconds: it is over when they have passed.
+        until = whole.life.read_at + int(whole.life.max_age)
+        if now >= until:
             return None
+        kept = Kept(question, body, whole.life, tags, marks.epoch, until)
         self._kept.put(question, kept, kept.size)
         return kept
 
@@ -189,20 +206,32 @@ class Answers:
         """What HTTP is told about an answer that is given again."""
         return storable(kept.life, self.age(kept))
 
-    def recall(self, envelope: Hashable, scope: Mapping[str, Any]) -> tuple[Kept, str] | None:
-        """The answer to a request whose very bytes were read before, and its media type."""
-        known = self._envelopes.get(envelope)
+    def recall(self, envelope: Hashable, scope: Mapping[str, Any]) -> tuple[Kept, str, int] | None:
+        """The answer to a request whose very bytes were read before from a sender of equal rights; its media type; its
+        age.
+        """
+        known = self._envelopes.get((envelope, self.rights(scope)))
         if known is None:
             return None
-        (document, operation, variables, _), media = known
-        kept = self.find(Question(document, operation, variables, self.rights(scope)))
-        return None if kept is None else (kept, media)
+        kept, media = known
+        now = self._clock()
+        if not self._good(kept, now):
+            return None
+        kept.uses += 1
+        if not kept.uses % TOUCHED:
+            self._kept.get(kept.question)
+        return kept, media, max(0, int(now - kept.life.read_at))
 
-    def remember(self, envelope: Hashable, size: int, question: Question, media: str) -> None:
-        """Know the bytes of a request again: they ask this question and want that type, whoever sends them."""
-        if envelope is not None:
-            anybody = question._replace(rights=None)
-            self._envelopes.put(envelope, (anybody, media), ENVELOPE + size + len(question.variables))
+    def remember(self, envelope: Hashable, size: int, kept: Kept, media: str) -> None:
+        """Know the bytes of a request again, from senders of the same rights: they ask for this, in that type."""
+        if envelope is not None and kept.until > 0:
+            self._envelopes.put((envelope, kept.question.rights), (kept, media), ENVELOPE + size)
+
+
+def _emptied(kept: Kept) -> None:
+    """An answer that is let go is never good again and takes no room, whoever still holds it."""
+    kept.until, kept.body, kept.tags = 0.0, b"", ()
+    kept.heads.clear()
 
 
 def storable(life: Lifetime, age: int) -> dict[str, str]:
@@ -236,3 +265,8 @@ def merged(calls: Iterable[list[Any] | None]) -> tuple[Entry, ...] | None:
             return None
         found.update([(id(part), part) for part in parts])
     return tuple(found.values())
+
+
+def encoded(headers: Mapping[str, str]) -> tuple[Header, ...]:
+    """Headers as they go over the wire."""
+    return tuple([(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()])

@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admin import admin_routes
 from gateway.answers import Answers
@@ -33,6 +32,7 @@ from gateway.limits import DocumentLimits
 from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
+from gateway.route import Front
 from gateway.telemetry import RequestLog
 from resolvers.context import Actor, Context
 from resolvers.graph import graphql_schema
@@ -65,19 +65,6 @@ ANYBODY = Actor()
 
 UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
-
-
-class Front:
-    """The whole application: ``/graphql`` without a detour, everything else by its routes."""
-
-    def __init__(self, graphql: ASGIApp, others: ASGIApp) -> None:
-        self.graphql = graphql
-        self.others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything on."""
-        here = scope["type"] == "http" and scope["path"] == "/graphql"
-        await (self.graphql if here else self.others)(scope, receive, send)
 
 
 class Readiness:
@@ -207,7 +194,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     middleware = [Middleware(RequestLog)]
     lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
-    return Front(RequestLog(endpoint, tags=False), others)
+    return Front(endpoint, others, answers)
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

@@ -8,6 +8,7 @@ from starlette.types import Message, Receive
 from gateway.request import LANE
 from gateway.waiting import Begun
 
+SCOPE_KEY = "crossdock.envelope"
 LARGEST = 16_384
 """Bytes of a body or a query string beyond which nobody remembers them."""
 _LANE = LANE.lower().encode()
@@ -20,40 +21,31 @@ class Envelope:
     Its ``receive`` gives everything, the part already taken included.
     """
 
-    __slots__ = ("_begun", "_receive", "condition", "key", "size")
+    __slots__ = ("_begun", "_receive", "key", "said", "size")
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self._receive = receive
         self._begun: Begun[Message] | None = None
         self.key: tuple[Any, ...] | None = None
-        self.size = 0
-        self.condition: bytes | None = None
         headers = scope["headers"]
-        said = dict(headers)
-        if len(said) == len(headers):
-            self._open(scope, said.get)
-
-    def _open(self, scope: Mapping[str, Any], said: Any) -> None:
-        method = scope["method"]
+        self.said: dict[bytes, bytes] = dict(headers)
+        """The headers, by name."""
+        said, method = self.said.get, scope["method"]
+        if len(self.said) != len(headers):
+            return
         if method == "POST":
-            body = self._whole_body()
+            coroutine: Any = receive()
+            self._begun = begun = Begun(coroutine)
+            whole = begun.done and not begun.result.get("more_body")
+            body: bytes = begun.result.get("body", b"") if whole else b""
         elif method == "GET":
-            body, self.condition = scope["query_string"], said(b"if-none-match")
+            body = scope["query_string"]
         else:
             return
-        if body and len(body) <= LARGEST:
-            self.size = len(body)
+        self.size = len(body)
+        if 0 < self.size <= LARGEST:
             encoding = said(b"content-encoding")
             self.key = (method, body, said(b"accept"), said(b"content-type"), encoding, said(_LANE))
-
-    def _whole_body(self) -> bytes | None:
-        """The body, if all of it is here already. What has been begun is not lost, and not waited for."""
-        coroutine: Any = self._receive()
-        self._begun = begun = Begun(coroutine)
-        if not begun.done or begun.result["type"] != "http.request" or begun.result.get("more_body", False):
-            return None
-        body: bytes = begun.result.get("body", b"")
-        return body
 
     async def receive(self) -> Message:
         """The next message, as the server gives it."""
@@ -62,3 +54,9 @@ class Envelope:
             return await self._receive()
         self._begun = None
         return await begun
+
+
+def envelope_of(scope: Mapping[str, Any]) -> Envelope | None:
+    """The envelope of a request, where somebody has looked at it."""
+    found = scope.get(SCOPE_KEY)
+    return found if isinstance(found, Envelope) else None

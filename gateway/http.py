@@ -38,8 +38,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers import Answers, Head, Header, Kept, entity_tag, matches, storable
-from gateway.envelope import Envelope
+from gateway.answers import Answers, Header, Kept, encoded, entity_tag, matches
+from gateway.envelope import envelope_of
 from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
 from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
@@ -160,7 +160,7 @@ GONE = Reply(CLIENT_CLOSED, ((b"content-length", b"0"),))
 class GraphQLEndpoint:
     """The ASGI application behind ``/graphql``; ``page`` renders the page for browsers, or there is none.
 
-    ``answers`` are the engine's: a request whose very bytes asked for one of them before is answered unread.
+    ``answers`` are the engine's, which are told the bytes that ask for them.
     """
 
     def __init__(
@@ -179,43 +179,16 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
         facts = request_facts(scope)
-        reply = envelope = None
-        if self.answers is not None:
-            envelope = Envelope(scope, receive)
-            reply = self._recalled(self.answers, envelope, scope, facts)
-        if reply is None:
-            http = Request(scope, receive if envelope is None else envelope.receive)
-            try:
-                reply = await self._respond(http, envelope, facts)
-            except (ClientDisconnect, ClientGone):
-                reply = GONE
+        try:
+            reply = await self._respond(Request(scope, receive), facts)
+        except (ClientDisconnect, ClientGone):
+            reply = GONE
         facts.status = reply.status
         headers = [*reply.headers, (b"x-request-id", facts.request_id.encode("latin-1"))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    def _recalled(
-        self, answers: Answers, envelope: Envelope, scope: Scope, facts: RequestFacts
-    ) -> Reply | None:
-        """The answer to bytes that were read before."""
-        if envelope.key is None:
-            return None
-        try:
-            found = answers.recall(envelope.key, scope)
-        except HttpRefusal:
-            # Said in full where the request is read.
-            return None
-        if found is None:
-            return None
-        kept, media = found
-        facts.operation, facts.kind = kept.question.operation, "query"
-        age = (b"age", b"%d" % answers.age(kept))
-        head = kept.heads.get(media) or _head_of(kept, media)
-        if envelope.condition is not None and matches(envelope.condition.decode("latin-1"), head.tag):
-            return Reply(HTTPStatus.NOT_MODIFIED.value, (*head.unmodified, age))
-        return Reply(HTTPStatus.OK.value, (*head.whole, age), kept.body)
-
-    async def _respond(self, http: Request, envelope: Envelope | None, facts: RequestFacts) -> Reply:
+    async def _respond(self, http: Request, facts: RequestFacts) -> Reply:
         accepts = [value for name, value in http.scope["headers"] if name == b"accept"]
         accept = b",".join(accepts).decode("latin-1") or None
         if self.page is not None and self._wants_page(http, accept):
@@ -236,8 +209,9 @@ class GraphQLEndpoint:
             log.exception("unexpected error in the engine")
             entry = internal_error(facts.request_id)
             answer = Answer({"errors": [entry]}, True, HTTPStatus.INTERNAL_SERVER_ERROR)
+        envelope = envelope_of(http.scope)
         if answer.kept is not None and self.answers is not None and envelope is not None:
-            self.answers.remember(envelope.key, envelope.size, answer.kept.question, media or JSON)
+            self.answers.remember(envelope.key, envelope.size, answer.kept, media or JSON)
         return _reply(answer, media or JSON, http)
 
     def _wants_page(self, http: Request, accept: str | None) -> bool:
@@ -266,39 +240,24 @@ def _known_media(accept: str) -> str | None:
     return choose(accept, OFFERED)
 
 
-def _head_of(kept: Kept, media: str) -> Head:
-    """The headers of a kept answer that do not change; made once."""
-    tag = entity_tag(kept.body, media)
-    said = {"Vary": "Accept"} | storable(kept.life, 0) | {"ETag": tag}
-    del said["Age"]
-    fixed = (*encoded(said), SNIFF)
-    head = Head(tag, (*fixed, *_content(kept.body, media)), fixed)
-    kept.heads[media] = head
-    return head
-
-
 def _reply(answer: Answer, media: str, http: Request) -> Reply:
     status = answer.status
     if status is None:
         status = HTTPStatus.BAD_REQUEST if answer.request_error and media == GRAPHQL else HTTPStatus.OK
     body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
     if not answer.headers:
-        return Reply(int(status), (*UNSTORED, *_content(body, media)), body)
+        return Reply(int(status), (*UNSTORED, *content(body, media)), body)
     said = {"Cache-Control": "no-store", "Vary": "Accept"} | answer.headers
     if said["Cache-Control"] != "no-store":
         said["ETag"] = tag = entity_tag(body, media)
         if http.method == "GET" and matches(http.headers.get("if-none-match", ""), tag):
             return Reply(HTTPStatus.NOT_MODIFIED.value, (*encoded(said), SNIFF))
-    return Reply(int(status), (*encoded(said), SNIFF, *_content(body, media)), body)
+    return Reply(int(status), (*encoded(said), SNIFF, *content(body, media)), body)
 
 
-def _content(body: bytes, media: str) -> tuple[Header, Header]:
+def content(body: bytes, media: str) -> tuple[Header, Header]:
+    """The headers that describe a body."""
     return TYPES[media], (b"content-length", b"%d" % len(body))
-
-
-def encoded(headers: dict[str, str]) -> tuple[Header, ...]:
-    """Headers as they go over the wire."""
-    return tuple([(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()])
 
 
 def to_json(result: dict[str, Any]) -> bytes:

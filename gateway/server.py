@@ -6,12 +6,37 @@ each request a fixed time for its head and a bound on its size; bodies are timed
 """
 
 import asyncio
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn._types import ASGIApplication
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+CYCLE = "crossdock.cycle"
+"""The key in the scope of a request under which stands what ``write_whole`` needs."""
+
+
+def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
+    """Send a whole answer in one write, its header lines as they are; False where it must be sent the ordinary way.
+
+    ``lines`` must be well-formed and state the length of the body. What uvicorn does for two messages, once.
+    """
+    if cycle.disconnected:
+        return True
+    if cycle.response_started or cycle.flow.write_paused:
+        return False
+    cycle.response_started = True
+    cycle.waiting_for_100_continue = False
+    head = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in cycle.default_headers], lines]
+    head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+    cycle.transport.write(b"".join([*head, body]))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -61,7 +86,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """The head is whole: from here the body's own limits hold."""
         self._in_head, self._head_begun, self._head_size = False, False, 0
         self._disarm()
+        scope = self.scope
         super().on_headers_complete()
+        if scope is not None:
+            cast("dict[str, Any]", scope)[CYCLE] = self.cycle
 
     def on_message_complete(self) -> None:
         """What follows on this connection is the next head."""

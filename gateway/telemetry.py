@@ -71,10 +71,15 @@ def request_facts(scope: Scope) -> RequestFacts:
 
 
 def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            given: str = value.decode("latin-1")
-            return given if _SANE_ID.fullmatch(given) else _numbers.next()
+    return request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
+
+
+def request_id(given: bytes | None) -> str:
+    """The client's own id if it is sane, else a new one."""
+    if given is not None:
+        text = given.decode("latin-1")
+        if _SANE_ID.fullmatch(text):
+            return text
     return _numbers.next()
 
 
@@ -100,7 +105,7 @@ class RequestLog:
             await self.app(scope, receive, _tagged(facts, send) if self.tags else send)
         finally:
             RUNNING.reset(running)
-            _access_line(scope, facts, time.perf_counter() - started)
+            access_line(scope, facts, time.perf_counter() - started)
 
 
 def _tagged(facts: RequestFacts, send: Send) -> Send:
@@ -113,7 +118,8 @@ def _tagged(facts: RequestFacts, send: Send) -> Send:
     return tagged
 
 
-def _access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
+def access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
+    """The one line of a request."""
     quiet = facts.status < 400 and scope["path"].startswith(_QUIET)
     level = logging.DEBUG if quiet else logging.INFO
     if not _access.isEnabledFor(level):
@@ -144,6 +150,7 @@ class _Lines:
 
     def __init__(self, handler: logging.StreamHandler[Any]) -> None:
         self._handler = handler
+        self._by_line = getattr(handler.stream, "line_buffering", False)
         self._second, self._stamp = 0, ""
 
     def write(self, level: str, scope: Scope, facts: RequestFacts, seconds: float) -> None:
@@ -158,13 +165,10 @@ class _Lines:
             f', "request_id": "{facts.request_id}", "level": "{level}", "logger": "crossdock.access"'
             f', "timestamp": "{self._now()}"}}\n'
         )
-        handler = self._handler
-        handler.acquire()
-        try:
-            handler.stream.write(line)
-            handler.flush()
-        finally:
-            handler.release()
+        stream = self._handler.stream
+        stream.write(line)
+        if not self._by_line:
+            stream.flush()
 
     def _now(self) -> str:
         now = time.time()

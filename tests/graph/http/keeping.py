@@ -7,7 +7,6 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Route
 
 from gateway.answers import Answers
 from gateway.cache.layer import Caching
@@ -18,6 +17,7 @@ from gateway.engine import SchemaEngine
 from gateway.http import GraphQLEndpoint
 from gateway.operations import Operations
 from gateway.request import lane_of
+from gateway.route import Front
 from resolvers.context import Actor, Context
 from resolvers.graph import graphql_schema
 from sources.base import EVERYTHING, Scope
@@ -65,7 +65,8 @@ class Gateway:
 
         hooks = Operations(graphql_schema(), keeps=True)
         engine = SchemaEngine(graphql_schema(), make_context, hooks=hooks, answers=self.answers)
-        self.app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(engine, answers=self.answers))])
+        endpoint = GraphQLEndpoint(engine, answers=self.answers)
+        self.app = Front(endpoint, Starlette(), self.answers)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
