@@ -74,26 +74,35 @@ def receive(connection: socket.socket) -> bytes:
 
 
 class Server:
-    """A server process and connections to it."""
+    """A server process and where it listens; it is up when this is made."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process = process
-        self.connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+        self.process, self.port = process, port
+        self.connect().close()
+
+    def connect(self) -> socket.socket:
+        """A connection of its own."""
+        return socket.create_connection(("127.0.0.1", self.port))
 
     def ask(self, request: bytes) -> bytes:
         """One answer."""
-        self.connections[0].sendall(request)
-        return receive(self.connections[0])
+        with self.connect() as connection:
+            connection.sendall(request)
+            return receive(connection)
 
     def cost(self, request: bytes, requests: int) -> float:
         """CPU microseconds a request."""
+        connections = [self.connect() for _ in range(CONNECTIONS)]
         before = cpu(self.process.pid)
         for _ in range(requests // CONNECTIONS):
-            for connection in self.connections:
+            for connection in connections:
                 connection.sendall(request)
-            for connection in self.connections:
+            for connection in connections:
                 receive(connection)
-        return (cpu(self.process.pid) - before) / (requests // CONNECTIONS * CONNECTIONS) * 1e6
+        spent = cpu(self.process.pid) - before
+        for connection in connections:
+            connection.close()
+        return spent / (requests // CONNECTIONS * CONNECTIONS) * 1e6
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The application: routes, middleware and lifespan as three lists, made from the settings."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -62,6 +62,7 @@ query Order($id: ID!) {
 """
 FIRST_ORDER = "po:1710/1000040"
 ANYBODY = Actor()
+ALL_RIGHTS = ANYBODY.rights
 
 UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -118,12 +119,18 @@ def actor_of(scope: Mapping[str, Any]) -> Actor:
     return ANYBODY
 
 
+def rights_of(scope: Mapping[str, Any]) -> Hashable:
+    """What the sender of a request may see."""
+    actor = actor_of(scope)
+    return ALL_RIGHTS if actor is ANYBODY else actor.rights
+
+
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
     """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
     tiers, most = caching.tiers, settings.cache.answers_max_bytes
     if not most:
         return None
-    return Answers(lambda scope: actor_of(scope).rights, tiers.memory.marks, most, tiers.clock)
+    return Answers(rights_of, tiers.memory.marks, most, tiers.clock)
 
 
 def make_catalog(

@@ -57,6 +57,10 @@ class Hooks(Protocol):
         """What HTTP is told about the answer of a query that has no errors."""
         ...
 
+    def keeps(self, described: object) -> bool:
+        """Whether an answer to such a document may be one that is given again."""
+        ...
+
     def whole(self, context: Any) -> Whole | None:
         """What such an answer is made of, where it may be given again; asked after ``headers``."""
         ...
@@ -138,6 +142,8 @@ class SchemaEngine:
         """What is asked and with which rights, where the answer may have been kept or may be; raises HttpRefusal."""
         asks_more = request.extensions and request.extensions.keys() != {"persistedQuery"}
         if self.answers is None or operation.operation is not OperationType.QUERY or asks_more:
+            return None
+        if self.hooks is None or not self.hooks.keeps(document.described):
             return None
         # A kept answer has no context: what making one would refuse is refused here.
         lane_of(http.headers)

@@ -36,7 +36,7 @@ class Operations:
 
     def __init__(self, schema: GraphQLSchema, *, keeps: bool = False) -> None:
         self.schema = schema
-        self.keeps = keeps
+        self._keeps = keeps
 
     def describe(self, document: DocumentNode) -> object:
         """What a document loads and says of freshness; raises ``RequestError`` where it says it wrongly."""
@@ -52,8 +52,7 @@ class Operations:
             context.fresh = described.stated.anywhere
             context.bounds.selected = described.selected
             context.momentary = described.momentary
-            barred = described.momentary or described.dated or context.traced
-            context.bounds.collects = self.keeps and not barred
+            context.bounds.collects = self.keeps(described) and not context.traced
 
     def extensions(self, context: Context) -> dict[str, Any] | None:
         """Who is missing at the roots, where a bound was not met, and the trace, each only where there is something."""
@@ -67,6 +66,12 @@ class Operations:
         if context.traced:
             said["crossdock"] = trace_of(context)
         return said or None
+
+    def keeps(self, described: object) -> bool:
+        """Whether an answer to such a document may be given again: it loads something and does not speak of this moment."""
+        if not self._keeps or not isinstance(described, Described):
+            return False
+        return bool(described.selected) and not described.momentary and not described.dated
 
     def whole(self, context: Context) -> Whole | None:
         """What the answer is made of, if it may be given again to whoever asks the same with the same rights.

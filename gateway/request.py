@@ -77,16 +77,18 @@ LANE = "Crossdock-Lane"
 """The header by which a client says how urgent its requests are."""
 
 
+_LANES = {lane.name.lower(): lane for lane in Lane}
+
+
 def lane_of(headers: Headers) -> Lane:
     """The lane that a request asks for, the application's where it does not say; raises HttpRefusal."""
     values = headers.getlist(LANE)
-    names = {lane.name.lower(): lane for lane in Lane}
     if not values:
         return Lane.APP
-    lane = names.get(values[0].strip().lower()) if len(values) == 1 else None
+    lane = _LANES.get(values[0].strip().lower()) if len(values) == 1 else None
     if lane is None:
         raise HttpRefusal(
-            f"The header {LANE}: {_shown(', '.join(values))} is no lane.", hint=f"One of {', '.join(names)}."
+            f"The header {LANE}: {_shown(', '.join(values))} is no lane.", hint=f"One of {', '.join(_LANES)}."
         )
     return lane
 

@@ -1,6 +1,7 @@
 """From settings to a listening process: logs, the port, the warnings, the server."""
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -85,11 +86,20 @@ def serve(settings: Settings, file: Path | None, announce: Callable[[str], None]
 def _application(settings: Settings, file: Path | None) -> ASGIApp | str:
     """The application, or for several workers the module that makes it from the same file and environment."""
     if settings.workers == 1:
-        return create_app(settings)
+        app = create_app(settings)
+        settled()
+        return app
     if file is None:
         raise ConfigError("several workers need a configuration file", hint="Name it with --config.")
     os.environ["CROSSDOCK_CONFIG"] = str(file.resolve())
     return "gateway.worker:app"
+
+
+def settled() -> None:
+    """What is there at the start stays: the garbage collector need not look at it again, nor after every few objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _in_url(host: str) -> str:
