@@ -15,37 +15,40 @@ _LANE = LANE.lower().encode()
 
 
 class Envelope:
-    """The bytes of a request and of the headers that decide how it is read. ``key`` is None where it is not to be known
-    again: it is large, comes in pieces, says a header twice, or is no GET or POST.
+    """The bytes of a request and of the headers that decide how it is read; ``body`` is None where it is not all here.
 
-    Its ``receive`` gives everything, the part already taken included.
+    ``key`` is None where the request is not to be known again: it is large, comes in pieces, says a header twice, or is
+    no GET or POST.
     """
 
-    __slots__ = ("_begun", "_receive", "key", "said", "size")
+    __slots__ = ("key", "said", "size")
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
-        self._receive = receive
-        self._begun: Begun[Message] | None = None
-        self.key: tuple[Any, ...] | None = None
-        headers = scope["headers"]
+    def __init__(self, scope: Mapping[str, Any], body: bytes | None) -> None:
+        headers, method = scope["headers"], scope["method"]
         self.said: dict[bytes, bytes] = dict(headers)
         """The headers, by name."""
-        said, method = self.said.get, scope["method"]
-        if len(self.said) != len(headers):
-            return
-        if method == "POST":
-            coroutine: Any = receive()
-            self._begun = begun = Begun(coroutine)
-            whole = begun.done and not begun.result.get("more_body")
-            body: bytes = begun.result.get("body", b"") if whole else b""
-        elif method == "GET":
-            body = scope["query_string"]
-        else:
-            return
-        self.size = len(body)
-        if 0 < self.size <= LARGEST:
+        self.key: tuple[Any, ...] | None = None
+        asked = scope["query_string"] if method == "GET" else body if method == "POST" else None
+        self.size = 0 if asked is None else len(asked)
+        if 0 < self.size <= LARGEST and len(self.said) == len(headers):
+            said = self.said.get
             encoding = said(b"content-encoding")
-            self.key = (method, body, said(b"accept"), said(b"content-type"), encoding, said(_LANE))
+            self.key = (method, asked, said(b"accept"), said(b"content-type"), encoding, said(_LANE))
+
+
+class Taken:
+    """The first message of a request, taken to look at it. ``receive`` gives it once more, and then all others."""
+
+    __slots__ = ("_begun", "_receive", "body")
+
+    def __init__(self, receive: Receive) -> None:
+        coroutine: Any = receive()
+        self._receive = receive
+        self._begun: Begun[Message] | None = Begun(coroutine)
+        begun = self._begun
+        whole = begun.done and not begun.result.get("more_body")
+        self.body: bytes | None = begun.result.get("body") if whole else None
+        """All of the body, if it is here already; it is not waited for."""
 
     async def receive(self) -> Message:
         """The next message, as the server gives it."""

@@ -6,26 +6,32 @@ each request a fixed time for its head and a bound on its size; bodies are timed
 """
 
 import asyncio
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Protocol, cast
 
+import structlog
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp, Scope
+from uvicorn._types import ASGI3Application, ASGIApplication
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-CYCLE = "crossdock.cycle"
-"""The key in the scope of a request under which stands what ``write_whole`` needs."""
+log = structlog.get_logger("crossdock.server")
 
 
-def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
-    """Send a whole answer in one write, its header lines as they are; False where it must be sent the ordinary way.
+class AtOnce(Protocol):
+    """An application that can answer some requests without waiting, once the whole request is there."""
 
-    ``lines`` must be well-formed and state the length of the body. What uvicorn does for two messages, once.
+    def at_once(self, scope: Scope, body: bytes | None, write: Callable[[int, bytes, bytes], None]) -> bool:
+        """Write status, header lines and body, or return False: the application must be called."""
+        ...
+
+
+def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
+    """Send a whole answer in one write: what uvicorn does for two messages, once.
+
+    ``lines`` must be well-formed and state the length of the body.
     """
-    if cycle.disconnected:
-        return True
-    if cycle.response_started or cycle.flow.write_paused:
-        return False
     cycle.response_started = True
     cycle.waiting_for_100_continue = False
     head = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in cycle.default_headers], lines]
@@ -35,8 +41,12 @@ def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: by
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
-    cycle.on_response()
-    return True
+    done, cycle.on_response = cycle.on_response, _nothing
+    done()
+
+
+def _nothing() -> None:
+    """There is nothing more to do."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -51,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _in_head = True
     _head_begun = False
+    _beginning: list[tuple[RequestResponseCycle, ASGI3Application]] | None = None
     _head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -66,7 +77,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Counts what belongs to an unfinished head, and ends a connection whose head does not end."""
         self._head_size += len(data) if self._in_head else 0
+        self._beginning = []
         super().data_received(data)
+        beginning, self._beginning = self._beginning, None
+        for cycle, app in beginning:
+            if not self._at_once(cycle, app):
+                super()._start_asgi_task(cycle, app)
         if not self._in_head or self.transport.is_closing():
             return
         if self._head_size > self.head_bytes:
@@ -86,10 +102,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """The head is whole: from here the body's own limits hold."""
         self._in_head, self._head_begun, self._head_size = False, False, 0
         self._disarm()
-        scope = self.scope
         super().on_headers_complete()
-        if scope is not None:
-            cast("dict[str, Any]", scope)[CYCLE] = self.cycle
 
     def on_message_complete(self) -> None:
         """What follows on this connection is the next head."""
@@ -102,6 +115,26 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
             self._arm()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # A task begins to run when all that has arrived is taken in, so nothing is lost by making it only then.
+        if self._beginning is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._beginning.append((cycle, app))
+
+    def _at_once(self, cycle: RequestResponseCycle, app: ASGI3Application) -> bool:
+        """Whether the request is answered already: it is whole, and the application need not wait for anything."""
+        ask: Any = getattr(app, "at_once", None)
+        idle = not (cycle.more_body or cycle.disconnected or cycle.flow.write_paused)
+        if ask is None or not idle or self.transport.is_closing():
+            return False
+        try:
+            answered: bool = ask(cycle.scope, bytes(cycle.body), partial(write_whole, cycle))
+        except Exception:  # A mistake of ours must not end the connection without an answer.
+            log.exception("a request could not be answered at once")
+            return cycle.response_started
+        return answered
 
     def _arm(self) -> None:
         self._disarm()

@@ -92,6 +92,8 @@ def _application(settings: Settings, file: Path | None) -> ASGIApp | str:
     if file is None:
         raise ConfigError("several workers need a configuration file", hint="Name it with --config.")
     os.environ["CROSSDOCK_CONFIG"] = str(file.resolve())
+    # The workers read the file and the environment, not the options.
+    os.environ["CROSSDOCK_LOG_LEVEL"] = settings.log_level
     return "gateway.worker:app"
 
 
