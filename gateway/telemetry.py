@@ -4,6 +4,8 @@ Every HTTP request gets an id: the client's own ``X-Request-Id`` if it is sane, 
 line of the request, in the answer's header and in masked errors. One access line is written per request.
 """
 
+import asyncio
+import atexit
 import json
 import logging
 import os
@@ -11,10 +13,11 @@ import re
 import sys
 import time
 import uuid
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal, TextIO
+from typing import Any, ClassVar, Literal, TextIO
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -24,6 +27,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _SCOPE_KEY = "crossdock.request"
 _QUIET = ("/health/",)
 _PLAIN = {"GET": '"GET"', "POST": '"POST"', "/graphql": '"/graphql"'}
+
+PAUSE, TOGETHER = 0.02, 500
+"""Seconds that an access line may wait for others, and how many at most wait."""
 
 log = structlog.get_logger("crossdock.access")
 _access = logging.getLogger("crossdock.access")
@@ -124,9 +130,9 @@ def access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
     level = logging.DEBUG if quiet else logging.INFO
     if not _access.isEnabledFor(level):
         return
-    lines = _Lines.here
+    lines = Lines.here
     if lines is not None:
-        lines.write("debug" if quiet else "info", scope, facts, seconds)
+        lines.access("debug" if quiet else "info", scope, facts, seconds)
         return
     log.log(
         level,
@@ -141,41 +147,71 @@ def access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
     )
 
 
-class _Lines:
-    """Access lines as JSON, put together by hand: they are most of all lines, and the machinery for the others costs
-    more than many an answer. ``here`` is where they go; None where they are not JSON.
+class Lines(logging.StreamHandler[TextIO]):
+    """A handler that puts the access lines together by hand, as JSON: they are most of all lines, and the machinery for
+    the others costs more than many an answer.
+
+    A line after a pause is written at once. Lines that follow closely are written together, at most ``PAUSE`` seconds
+    later; any other line has them written before itself. ``here`` is where they go; None where they are not JSON.
     """
 
-    here: "_Lines | None" = None
+    here: ClassVar["Lines | None"] = None
 
-    def __init__(self, handler: logging.StreamHandler[Any]) -> None:
-        self._handler = handler
-        self._by_line = getattr(handler.stream, "line_buffering", False)
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[tuple[str, str, str, RequestFacts, float, float]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._written = float("-inf")
         self._second, self._stamp = 0, ""
 
-    def write(self, level: str, scope: Scope, facts: RequestFacts, seconds: float) -> None:
-        """One line."""
-        method, path = scope["method"], scope["path"]
+    def access(self, level: str, scope: Scope, facts: RequestFacts, seconds: float) -> None:
+        """One line about a request."""
+        self._waiting.append((level, scope["method"], scope["path"], facts, seconds, time.time()))
+        if self._timer is not None:
+            if len(self._waiting) >= TOGETHER:
+                self.write()
+            return
+        if time.monotonic() - self._written > PAUSE:
+            self.write()
+            return
+        self._timer = asyncio.get_running_loop().call_later(PAUSE, self.write)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Any other line."""
+        self.write()
+        super().emit(record)
+
+    def write(self) -> None:
+        """Write what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._written = time.monotonic()
+            # The stream may be gone when the process ends.
+            with suppress(ValueError):
+                self.stream.write("".join([self._line(*one) for one in waiting]))
+                self.stream.flush()
+
+    def _line(
+        self, level: str, method: str, path: str, facts: RequestFacts, seconds: float, at: float
+    ) -> str:
         # A name of GraphQL and a sane id need no escaping.
         operation = f', "operation": "{facts.operation}"' if facts.operation else ""
         kind = f', "kind": "{facts.kind}"' if facts.kind else ""
-        line = (
-            f'{{"method": {_PLAIN.get(method) or json.dumps(method)}, "path": {_PLAIN.get(path) or json.dumps(path)}'
-            f', "status": {facts.status}, "ms": {seconds * 1000:.1f}{operation}{kind}, "event": "request"'
+        said = f'"method": {_PLAIN.get(method) or json.dumps(method)}, "path": {_PLAIN.get(path) or json.dumps(path)}'
+        return (
+            f'{{{said}, "status": {facts.status}, "ms": {seconds * 1000:.1f}{operation}{kind}, "event": "request"'
             f', "request_id": "{facts.request_id}", "level": "{level}", "logger": "crossdock.access"'
-            f', "timestamp": "{self._now()}"}}\n'
+            f', "timestamp": "{self._when(at)}"}}\n'
         )
-        stream = self._handler.stream
-        stream.write(line)
-        if not self._by_line:
-            stream.flush()
 
-    def _now(self) -> str:
-        now = time.time()
-        second = int(now)
+    def _when(self, at: float) -> str:
+        second = int(at)
         if second != self._second:
             self._second, self._stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._stamp}.{int((now - second) * 1_000_000):06d}Z"
+        return f"{self._stamp}.{int((at - second) * 1_000_000):06d}Z"
 
 
 def _for_request(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -184,6 +220,12 @@ def _for_request(_: Any, __: str, event: structlog.typing.EventDict) -> structlo
     if facts is not None:
         event.setdefault("request_id", facts.request_id)
     return event
+
+
+@atexit.register
+def _last_lines() -> None:
+    if Lines.here is not None:
+        Lines.here.write()
 
 
 def configure_logging(
@@ -209,7 +251,7 @@ def configure_logging(
         cache_logger_on_first_use=False,
     )
     target = stream or sys.stderr
-    handler = logging.StreamHandler(target)
+    handler = Lines(target) if style == "json" else logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -221,7 +263,9 @@ def configure_logging(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    _Lines.here = _Lines(handler) if style == "json" else None
+    if Lines.here is not None:
+        Lines.here.write()
+    Lines.here = handler if isinstance(handler, Lines) else None
     root.setLevel(level.upper())
     # The client's own lines repeat every call with its keys: other people's data, at the cost of a line a call.
     logging.getLogger("httpx2").setLevel(max(logging.WARNING, root.level))
