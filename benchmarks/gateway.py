@@ -22,11 +22,11 @@ from sources.catalog import Catalog
 
 COLD = "\n[cache]\nmax_entries = 0\n"
 """Nothing is kept, so that every request is asked of the systems; requests under way still share their calls."""
-WARM = '\n[cache.types]\n"*" = { max_age = 86400 }\n'
+WARM = '\n[cache]\nanswers_max_bytes = 0\n[cache.types]\n"*" = { max_age = 86400 }\n'
 """What was read once stays in the process's own memory for as long as a measurement takes."""
 
-RESPONSES: str | None = None
-"""The table that switches the cache of whole answers on, once there is one: its row is then measured like the others."""
+RESPONSES: str | None = '\n[cache.types]\n"*" = { max_age = 86400 }\n'
+"""The same with whole answers kept too, as is the default."""
 
 
 def write_config(folder: Path, plant: str, mode: str) -> Path:

@@ -1,9 +1,10 @@
 """The application: routes, middleware and lifespan as three lists, made from the settings."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.admin import admin_routes
+from gateway.answers import Answers
 from gateway.cache.address import with_password
 from gateway.cache.layer import Caching
 from gateway.cache.memory import Memory
@@ -30,8 +32,9 @@ from gateway.limits import DocumentLimits
 from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
+from gateway.route import Front
 from gateway.telemetry import RequestLog
-from resolvers.context import Context
+from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
@@ -59,6 +62,8 @@ query Order($id: ID!) {
 }
 """
 FIRST_ORDER = "po:1710/1000040"
+ANYBODY = Actor()
+ALL_RIGHTS = ANYBODY.rights
 
 UTC_NOW = partial(datetime.now, UTC)
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
@@ -110,6 +115,25 @@ def make_cache(settings: Settings) -> Caching:
     return Caching(Tiers(memory, store, window=kept.window_ms / 1000), kept.types)
 
 
+def actor_of(scope: Mapping[str, Any]) -> Actor:
+    """Who sends a request. Nobody is asked who they are, so everybody is the same and may see the same."""
+    return ANYBODY
+
+
+def rights_of(scope: Mapping[str, Any]) -> Hashable:
+    """What the sender of a request may see."""
+    actor = actor_of(scope)
+    return ALL_RIGHTS if actor is ANYBODY else actor.rights
+
+
+def make_answers(settings: Settings, caching: Caching) -> Answers | None:
+    """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
+    tiers, most = caching.tiers, settings.cache.answers_max_bytes
+    if not most:
+        return None
+    return Answers(rights_of, tiers.memory.marks, most, tiers.clock)
+
+
 def make_catalog(
     settings: Settings,
     crosswalk: CrosswalkService | None = None,
@@ -137,7 +161,7 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Starlette:
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
     Raises ConfigError where the settings contradict each other.
@@ -157,27 +181,30 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Sta
             max_page=settings.limits.max_page,
             started=now(),
             lane=lane_of(http.headers),
+            actor=actor_of(http.scope),
         )
 
     schema = graphql_schema()
+    answers = make_answers(settings, caching)
     engine = SchemaEngine(
         schema,
         make_context,
         document_limits(settings),
-        hooks=Operations(schema),
+        hooks=Operations(schema, keeps=answers is not None),
         execution=PlanExecution(schema),
+        answers=answers,
     )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
-    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page)
+    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
-        Route("/graphql", endpoint),
         *health_routes(readiness),
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
-    return Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
+    others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
+    return Front(endpoint, others, answers)
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

@@ -51,10 +51,11 @@ def serve(
     config: Config,
     host: Host = None,
     port: Port = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer requests.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Serve the gateway. Options win over the environment, which wins over the file."""
-    options = {"host": host, "port": port, "log_level": log_level}
+    options = {"host": host, "port": port, "workers": workers, "log_level": log_level}
     run_server(load_settings(config, options=options), config)
 
 

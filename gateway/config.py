@@ -77,6 +77,12 @@ class CacheSettings(Table):
     max_bytes: int = Field(
         default=256_000_000, ge=0, description="Most bytes they may take (estimated by samples)."
     )
+    answers_max_bytes: int = Field(
+        default=64_000_000,
+        ge=0,
+        description="Most bytes of whole answers that a process keeps and gives again, each while every value in it "
+        "is fresh and none was invalidated; 0 keeps none.",
+    )
     window_ms: float = Field(
         default=1.0,
         ge=0,

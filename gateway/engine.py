@@ -7,8 +7,9 @@ request error: no ``data``, at least one coded error.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     DocumentNode,
@@ -19,11 +20,12 @@ from graphql import (
 )
 from starlette.requests import Request
 
+from gateway.answers import Answers, Question, Whole, canonical
 from gateway.documents import Document, DocumentInvalid, Documents, hash_of
 from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
-from gateway.request import HttpRefusal
+from gateway.request import HttpRefusal, lane_of
 from gateway.telemetry import request_facts
 from resolvers.execution.operation import Executed, ReferenceExecution
 from schema.errors import CrossdockError, RequestError
@@ -50,6 +52,22 @@ class Hooks(Protocol):
     def headers(self, context: Any) -> dict[str, str]:
         """What HTTP is told about the answer of a query that has no errors."""
         ...
+
+    def keeps(self, described: object) -> bool:
+        """Whether an answer to such a document may be one that is given again."""
+        ...
+
+    def whole(self, context: Any) -> Whole | None:
+        """What such an answer is made of, where it may be given again; asked after ``headers``."""
+        ...
+
+
+class Told(NamedTuple):
+    """What is said about an answer besides its data."""
+
+    headers: dict[str, str]
+    whole: Whole | None = None
+    extensions: dict[str, Any] | None = None
 
 
 class Execution(Protocol):
@@ -81,7 +99,8 @@ class SchemaEngine:
     """Runs queries and mutations of one schema.
 
     ``make_context`` is called once per operation; ``limits`` bound documents before they run; with ``debug``
-    an unexpected exception's type and text are shown to the client (for development only).
+    an unexpected exception's type and text are shown to the client (for development only). ``answers`` are those that
+    may be given again.
     """
 
     def __init__(
@@ -93,6 +112,7 @@ class SchemaEngine:
         debug: bool = False,
         hooks: Hooks | None = None,
         execution: Execution | None = None,
+        answers: Answers | None = None,
     ) -> None:
         assert_valid_schema(schema)
         self.schema = schema
@@ -103,6 +123,7 @@ class SchemaEngine:
             schema, limits or DocumentLimits(), describe=hooks.describe if hooks is not None else None
         )
         self.debug = debug
+        self.answers = answers
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
         """Answers one request.
@@ -123,7 +144,26 @@ class SchemaEngine:
             return _refused([_entry(cannot)], cannot.status, allow)
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return await self._run(document, operation, request, http)
+        question = self._question(document, operation, request, http)
+        if self.answers is not None and question is not None:
+            kept = self.answers.find(question)
+            if kept is not None:
+                return Answer(kept.body, headers=self.answers.headers(kept), kept=kept)
+        return await self._run(document, operation, request, http, question)
+
+    def _question(
+        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+    ) -> Question | None:
+        """What is asked and with which rights, where the answer may have been kept or may be; raises HttpRefusal."""
+        asks_more = request.extensions and request.extensions.keys() != {"persistedQuery"}
+        if self.answers is None or operation.operation is not OperationType.QUERY or asks_more:
+            return None
+        if self.hooks is None or not self.hooks.keeps(document.described):
+            return None
+        # A kept answer has no context: what making one would refuse is refused here.
+        lane_of(http.headers)
+        rights, name = self.answers.rights(http.scope), operation.name.value if operation.name else None
+        return Question(document.sha256, name, canonical(request.variables), rights)
 
     def _document(self, request: GraphQLRequest) -> Document:
         """The document, by its text or, for persisted-query clients, by the hash of one seen before."""
@@ -140,22 +180,34 @@ class SchemaEngine:
         return self.documents.prepare(request.query)
 
     async def _run(
-        self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        http: Request,
+        question: Question | None,
     ) -> Answer:
         work = self._executed(document, operation, request, http)
         try:
             # A query stops when its reader leaves; a mutation that has begun is carried through.
             is_query = operation.operation is OperationType.QUERY
-            executed, extensions, headers = await (while_connected(http, work) if is_query else work)
+            executed, told = await (while_connected(http, work) if is_query else work)
         except HttpRefusal:
             raise
         except CrossdockError as error:
             return _refused([_entry(error)])
-        return self._answer(executed, extensions, request_facts(http.scope).request_id, headers)
+        answer = self._answer(executed, told, request_facts(http.scope).request_id)
+        return answer if question is None or told.whole is None else self._kept(answer, question, told.whole)
+
+    def _kept(self, answer: Answer, question: Question, whole: Whole) -> Answer:
+        """The same answer as bytes, kept for whoever asks the same."""
+        body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
+        kept = self.answers.keep(question, body, whole) if self.answers is not None else None
+        return replace(answer, result=body, kept=kept)
 
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
-    ) -> tuple[Executed, dict[str, Any] | None, dict[str, str]]:
+    ) -> tuple[Executed, Told]:
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
         async with scope as context:
@@ -168,24 +220,19 @@ class SchemaEngine:
                 operation.name.value if operation.name else None,
                 hide_suggestions=not self.documents.limits.introspection,
             )
-            return executed, *self._told(executed, operation, context)
+            return executed, self._told(executed, operation, context)
 
-    def _told(
-        self, executed: Executed, operation: OperationDefinitionNode, context: Any
-    ) -> tuple[dict[str, Any] | None, dict[str, str]]:
-        """What the graph says of the answer besides its data: extensions and headers."""
+    def _told(self, executed: Executed, operation: OperationDefinitionNode, context: Any) -> Told:
+        """Let the graph say what else belongs to the answer."""
         if self.hooks is None:
-            return None, {}
+            return Told({})
+        extensions = self.hooks.extensions(context)
         good = operation.operation is OperationType.QUERY and not executed.errors
-        return self.hooks.extensions(context), self.hooks.headers(context) if good else {}
+        headers = self.hooks.headers(context) if good else {}
+        return Told(headers, self.hooks.whole(context) if headers else None, extensions)
 
-    def _answer(
-        self,
-        executed: Executed,
-        extensions: dict[str, Any] | None,
-        request_id: str,
-        headers: dict[str, str],
-    ) -> Answer:
+    def _answer(self, executed: Executed, told: Told, request_id: str) -> Answer:
+        headers, extensions = told.headers, told.extensions
         if isinstance(executed.data, bytes):
             more = b',"extensions":' + to_json(extensions) if extensions else b""
             return Answer(b'{"data":' + executed.data + more + b"}", headers=headers)

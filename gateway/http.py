@@ -25,9 +25,10 @@ stored varies by what else it depends on, too.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
@@ -37,10 +38,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.answers import Answers, Header, Kept, encoded, entity_tag, matches
+from gateway.envelope import envelope_of
 from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
 from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
-from gateway.telemetry import request_facts
+from gateway.telemetry import RequestFacts, request_facts
+from gateway.waiting import Begun
 
 __all__ = [
     "Answer",
@@ -53,6 +57,12 @@ __all__ = [
 ]
 
 CLIENT_CLOSED = 499
+PATIENCE = 0.005
+"""Seconds that a query may take before anybody looks whether its client is still there."""
+OFFERED = (JSON, GRAPHQL)
+SNIFF = (b"x-content-type-options", b"nosniff")
+UNSTORED = ((b"cache-control", b"no-store"), (b"vary", b"Accept"), SNIFF)
+TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in OFFERED}
 T = TypeVar("T")
 log = structlog.get_logger("crossdock.http")
 
@@ -69,6 +79,8 @@ class Answer:
     request_error: bool = False
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    kept: Kept | None = None
+    """Where the answer is one that is given again: what is known of it."""
 
 
 class Engine(Protocol):
@@ -83,53 +95,106 @@ class ClientGone(Exception):
     """The client closed the connection; nobody reads the answer."""
 
 
-async def while_connected(http: Request, work: Awaitable[T]) -> T:
+async def while_connected(http: Request, work: Coroutine[Any, Any, T]) -> T:
     """Awaits the work, but cancels it and raises ClientGone once the client has gone away.
 
-    Only for what may stop half-way: a query, never a mutation. The body must have been read.
+    Only for what may stop half-way: a query, never a mutation. The body must have been read. Nobody watches the client
+    of work that is over in a moment.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(http))
+    begun = Begun(work)
+    if begun.done:
+        return begun.result
+    watch = _Watch(http)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return task.result()
+        return await begun
+    except asyncio.CancelledError:
+        if not watch.gone:
+            raise
+        watch.task.uncancel()
+        raise ClientGone from None
     finally:
-        for unfinished in (task, gone):
-            unfinished.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
+        watch.end()
 
 
-async def _gone(http: Request) -> None:
-    while (await http.receive())["type"] != "http.disconnect":
-        continue
+class _Watch:
+    """Looks out for the client of the running task, and cancels the task when it has gone."""
+
+    def __init__(self, http: Request) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("nobody to cancel: this must run in a task")
+        self.task: asyncio.Task[Any] = task
+        self.gone = False
+        self._http = http
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._begin)
+
+    def end(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def _begin(self) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while (await self._http.receive())["type"] != "http.disconnect":
+            continue
+        self.gone = True
+        self.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes over the wire, the request's id excepted."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes = b""
+
+
+GONE = Reply(CLIENT_CLOSED, ((b"content-length", b"0"),))
 
 
 class GraphQLEndpoint:
-    """The ASGI application behind ``/graphql``; ``page`` renders the page for browsers, or there is none."""
+    """The ASGI application behind ``/graphql``; ``page`` renders the page for browsers, or there is none.
+
+    ``answers`` are the engine's, which are told the bytes that ask for them.
+    """
 
     def __init__(
-        self, engine: Engine, *, limits: BodyLimits | None = None, page: Callable[[], Response] | None = None
+        self,
+        engine: Engine,
+        *,
+        limits: BodyLimits | None = None,
+        page: Callable[[], Response] | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.engine = engine
         self.limits = limits or BodyLimits()
         self.page = page
+        self.answers = answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
-        http = Request(scope, receive)
+        facts = request_facts(scope)
         try:
-            response = await self._respond(http)
+            reply = await self._respond(Request(scope, receive), facts)
         except (ClientDisconnect, ClientGone):
-            response = Response(status_code=CLIENT_CLOSED)
-        await response(scope, receive, send)
+            reply = GONE
+        facts.status = reply.status
+        headers = [*reply.headers, (b"x-request-id", facts.request_id.encode("latin-1"))]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
-    async def _respond(self, http: Request) -> Response:
-        accept = ",".join(http.headers.getlist("accept")) or None
-        if self._wants_page(http, accept) and self.page is not None:
-            return self.page()
-        media = choose(accept, [JSON, GRAPHQL])
+    async def _respond(self, http: Request, facts: RequestFacts) -> Reply:
+        accepts = [value for name, value in http.scope["headers"] if name == b"accept"]
+        accept = b",".join(accepts).decode("latin-1") or None
+        if self.page is not None and self._wants_page(http, accept):
+            page = self.page()
+            return Reply(page.status_code, tuple(page.raw_headers), bytes(page.body))
+        media = _media(accept)
         try:
             if media is None:
                 raise _not_acceptable()
@@ -142,9 +207,12 @@ class GraphQLEndpoint:
             raise
         except Exception:  # The last line: whatever breaks, the client gets JSON and the log gets the reason.
             log.exception("unexpected error in the engine")
-            entry = internal_error(request_facts(http.scope).request_id)
+            entry = internal_error(facts.request_id)
             answer = Answer({"errors": [entry]}, True, HTTPStatus.INTERNAL_SERVER_ERROR)
-        return _response(answer, media or JSON)
+        envelope = envelope_of(http.scope)
+        if answer.kept is not None and self.answers is not None and envelope is not None:
+            self.answers.remember(envelope.key, envelope.size, answer.kept, media or JSON)
+        return _reply(answer, media or JSON, http)
 
     def _wants_page(self, http: Request, accept: str | None) -> bool:
         """A browser's address bar: a GET without a query that would rather have HTML than JSON."""
@@ -162,18 +230,34 @@ def _not_acceptable() -> HttpRefusal:
     )
 
 
-def _response(answer: Answer, media: str) -> Response:
+def _media(accept: str | None) -> str | None:
+    """The type to answer in. Clients say the same few things over and over."""
+    return choose(accept, OFFERED) if accept is None or len(accept) > 200 else _known_media(accept)
+
+
+@lru_cache(256)
+def _known_media(accept: str) -> str | None:
+    return choose(accept, OFFERED)
+
+
+def _reply(answer: Answer, media: str, http: Request) -> Reply:
     status = answer.status
     if status is None:
         status = HTTPStatus.BAD_REQUEST if answer.request_error and media == GRAPHQL else HTTPStatus.OK
     body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
-    headers = {
-        "Cache-Control": "no-store",
-        "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
-    } | answer.headers
-    headers["Content-Type"] = f"{media}; charset=utf-8"
-    return Response(body, status_code=int(status), headers=headers)
+    if not answer.headers:
+        return Reply(int(status), (*UNSTORED, *content(body, media)), body)
+    said = {"Cache-Control": "no-store", "Vary": "Accept"} | answer.headers
+    if said["Cache-Control"] != "no-store":
+        said["ETag"] = tag = entity_tag(body, media)
+        if http.method == "GET" and matches(http.headers.get("if-none-match", ""), tag):
+            return Reply(HTTPStatus.NOT_MODIFIED.value, (*encoded(said), SNIFF))
+    return Reply(int(status), (*encoded(said), SNIFF, *content(body, media)), body)
+
+
+def content(body: bytes, media: str) -> tuple[Header, Header]:
+    """The headers that describe a body."""
+    return TYPES[media], (b"content-length", b"%d" % len(body))
 
 
 def to_json(result: dict[str, Any]) -> bytes:

@@ -6,39 +6,43 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema
 
-from gateway.request import LANE, GraphQLRequest
+from gateway.answers import Whole, merged, storable
+from gateway.request import GraphQLRequest
 from resolvers.context import Context, Place, Unmet
 from resolvers.scalars import write_datetime
-from resolvers.selection import is_momentary, selected_types
+from resolvers.selection import fields_of, is_dated, is_momentary, selected_types
 from resolvers.trail import camel
 from resolvers.within import Stated, stated
 from schema.errors import FreshnessNotMet, RequestError
 
 MAX_UNMET = 100
 """Most places of which the extensions say that a bound could not be met."""
-VARY = f"Accept, Authorization, {LANE}"
-"""What a stored answer depends on besides the request itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What is known of a document: the classes it loads, what it says of freshness, whether it tells of this moment."""
+    """What is known of a document: the classes it loads, what it says of freshness, whether it tells of this moment
+    (``momentary``) or counts from it (``dated``).
+    """
 
     selected: frozenset[type]
     stated: Stated
     momentary: bool
+    dated: bool
 
 
 class Operations:
-    """The engine's hooks over one schema."""
+    """The engine's hooks over one schema. ``keeps``: whether somebody keeps whole answers."""
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, *, keeps: bool = False) -> None:
         self.schema = schema
+        self._keeps = keeps
 
     def describe(self, document: DocumentNode) -> object:
         """What a document loads and says of freshness; raises ``RequestError`` where it says it wrongly."""
-        said = stated(document)
-        return Described(selected_types(self.schema, document), said, is_momentary(self.schema, document))
+        said, fields = stated(document), fields_of(self.schema, document)
+        selected = selected_types(self.schema, document)
+        return Described(selected, said, is_momentary(fields), is_dated(fields))
 
     def begin(self, context: Context, described: object, request: GraphQLRequest) -> None:
         """Tell the operation what its document selects, and what the request wants to be told."""
@@ -48,6 +52,7 @@ class Operations:
             context.fresh = described.stated.anywhere
             context.bounds.selected = described.selected
             context.momentary = described.momentary
+            context.bounds.collects = self.keeps(described) and not context.traced
 
     def extensions(self, context: Context) -> dict[str, Any] | None:
         """Who is missing at the roots, where a bound was not met, and the trace, each only where there is something."""
@@ -62,6 +67,24 @@ class Operations:
             said["crossdock"] = trace_of(context)
         return said or None
 
+    def keeps(self, described: object) -> bool:
+        """Whether an answer to such a document may be given again: it loads something and does not speak of this moment."""
+        if not self._keeps or not isinstance(described, Described):
+            return False
+        return bool(described.selected) and not described.momentary and not described.dated
+
+    def whole(self, context: Context) -> Whole | None:
+        """What the answer is made of, if it may be given again to whoever asks the same with the same rights.
+
+        None where it may not be stored at all, where it must show a write, and where some call does not tell.
+        """
+        life, bounds = context.tightest, context.bounds
+        written = any(loaders.need.written is not None for loaders in context.asked.values())
+        if not bounds.collects or life is None or context.flawed or written:
+            return None
+        parts = merged([call.parts for call in bounds.calls])
+        return None if parts is None else Whole(life, context.actor.rights, parts)
+
     def headers(self, context: Context) -> dict[str, str]:
         """How long the answer may be kept: as long as the part of it whose time is over first.
 
@@ -75,7 +98,7 @@ class Operations:
         age = max(0, int(context.arrived + context.elapsed - life.read_at))
         if age >= int(life.max_age):
             return {}
-        return {"Cache-Control": f"private, max-age={int(life.max_age)}", "Age": str(age), "Vary": VARY}
+        return storable(life, age)
 
 
 def _first(unmet: Mapping[tuple[Place, str], Unmet]) -> list[tuple[tuple[Place, str], Unmet]]:

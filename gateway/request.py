@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from gateway.media import parse_content_type
+from gateway.waiting import Begun
 from schema.errors import CrossdockError
 from sources.base import Lane
 
@@ -75,16 +77,18 @@ LANE = "Crossdock-Lane"
 """The header by which a client says how urgent its requests are."""
 
 
+_LANES = {lane.name.lower(): lane for lane in Lane}
+
+
 def lane_of(headers: Headers) -> Lane:
     """The lane that a request asks for, the application's where it does not say; raises HttpRefusal."""
     values = headers.getlist(LANE)
-    names = {lane.name.lower(): lane for lane in Lane}
     if not values:
         return Lane.APP
-    lane = names.get(values[0].strip().lower()) if len(values) == 1 else None
+    lane = _LANES.get(values[0].strip().lower()) if len(values) == 1 else None
     if lane is None:
         raise HttpRefusal(
-            f"The header {LANE}: {_shown(', '.join(values))} is no lane.", hint=f"One of {', '.join(names)}."
+            f"The header {LANE}: {_shown(', '.join(values))} is no lane.", hint=f"One of {', '.join(_LANES)}."
         )
     return lane
 
@@ -106,17 +110,21 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
 
 async def read_json(request: Request, limits: BodyLimits) -> object:
     """The JSON value that a POST holds, checked like everything here; raises HttpRefusal."""
-    _check_content(request.headers)
+    _check_content(request.scope["headers"])
     return _json(await _body(request, limits), "The body")
 
 
-def _check_content(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+def _check_content(headers: list[tuple[bytes, bytes]]) -> None:
+    types = [value for name, value in headers if name == b"content-type"]
+    encodings = [value for name, value in headers if name == b"content-encoding"]
+    if types == [b"application/json"] and not encodings:
+        return
+    encoding = encodings[0].decode("latin-1").strip().lower() if encodings else "identity"
     if encoding not in ("", "identity"):
         raise _unsupported(
             f"Content-Encoding {_shown(encoding)} is not read here.", "Send the body uncompressed."
         )
-    values = headers.getlist("content-type")
+    values = [value.decode("latin-1") for value in types]
     mend = "Send 'Content-Type: application/json'."
     if len(values) != 1:
         raise _unsupported("A POST needs exactly one Content-Type header.", mend)
@@ -135,17 +143,33 @@ def _unsupported(message: str, hint: str) -> HttpRefusal:
 
 async def _body(request: Request, limits: BodyLimits) -> bytes:
     """The whole body, at most ``max_bytes``, within the time allowed."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > limits.max_bytes:
+    declared = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"0")
+    if declared.isdigit() and int(declared[:20]) > limits.max_bytes:
         await _drain(request)
         raise _too_large(limits)
+    coroutine: Any = request.receive()
+    begun: Begun[Message] = Begun(coroutine)
+    if begun.done and not begun.result.get("more_body", False):
+        body = _piece(begun.result)
+    else:
+        body = await _pieces(begun, request, limits)
+    if len(body) > limits.max_bytes:
+        await _drain(request)
+        raise _too_large(limits)
+    return body
+
+
+async def _pieces(begun: Begun[Message], request: Request, limits: BodyLimits) -> bytes:
+    """The body piece by piece, until it is whole or too large."""
     body = bytearray()
     try:
         async with asyncio.timeout(limits.timeout_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limits.max_bytes:
-                    break
+            message = await begun
+            while True:
+                body += _piece(message)
+                if len(body) > limits.max_bytes or not message.get("more_body", False):
+                    return bytes(body)
+                message = await request.receive()
     except TimeoutError:
         raise HttpRefusal(
             f"The body did not arrive within {limits.timeout_seconds:g} s.",
@@ -153,10 +177,13 @@ async def _body(request: Request, limits: BodyLimits) -> bytes:
             code="REQUEST_TIMEOUT",
             headers={"Connection": "close"},
         ) from None
-    if len(body) > limits.max_bytes:
-        await _drain(request)
-        raise _too_large(limits)
-    return bytes(body)
+
+
+def _piece(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    piece: bytes = message.get("body", b"")
+    return piece
 
 
 async def _drain(request: Request) -> None:
@@ -225,7 +252,7 @@ def _from_parameters(found: object, method: str) -> GraphQLRequest:
     if query is None and not extensions.get("persistedQuery"):
         raise HttpRefusal("The parameter 'query' is missing.", hint="Send the GraphQL document as a string.")
     variables = _typed(found, "variables", dict) or {}
-    if _deeper_than([variables, extensions], MAX_JSON_DEPTH + 1):
+    if (variables or extensions) and _deeper_than([variables, extensions], MAX_JSON_DEPTH + 1):
         raise HttpRefusal(f"The variables are nested deeper than {MAX_JSON_DEPTH} levels.")
     # Form-like clients send an empty operationName for "none"; no operation can have the empty name.
     name = _typed(found, "operationName", str) or None

@@ -6,12 +6,47 @@ each request a fixed time for its head and a bound on its size; bodies are timed
 """
 
 import asyncio
-from typing import ClassVar, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Protocol, cast
 
+import structlog
 import uvicorn
-from starlette.types import ASGIApp
-from uvicorn._types import ASGIApplication
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Scope
+from uvicorn._types import ASGI3Application, ASGIApplication
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+log = structlog.get_logger("crossdock.server")
+
+
+class AtOnce(Protocol):
+    """An application that can answer some requests without waiting, once the whole request is there."""
+
+    def at_once(self, scope: Scope, body: bytes | None, write: Callable[[int, bytes, bytes], None]) -> bool:
+        """Write status, header lines and body, or return False: the application must be called."""
+        ...
+
+
+def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
+    """Send a whole answer in one write: what uvicorn does for two messages, once.
+
+    ``lines`` must be well-formed and state the length of the body.
+    """
+    cycle.response_started = True
+    cycle.waiting_for_100_continue = False
+    head = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in cycle.default_headers], lines]
+    head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+    cycle.transport.write(b"".join([*head, body]))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    done, cycle.on_response = cycle.on_response, _nothing
+    done()
+
+
+def _nothing() -> None:
+    """There is nothing more to do."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -25,6 +60,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _in_head = True
+    _head_begun = False
+    _beginning: list[tuple[RequestResponseCycle, ASGI3Application]] | None = None
     _head_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -40,25 +77,30 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Counts what belongs to an unfinished head, and ends a connection whose head does not end."""
         self._head_size += len(data) if self._in_head else 0
+        self._beginning = []
         super().data_received(data)
+        beginning, self._beginning = self._beginning, None
+        for cycle, app in beginning:
+            if not self._at_once(cycle, app):
+                super()._start_asgi_task(cycle, app)
         if not self._in_head or self.transport.is_closing():
             return
         if self._head_size > self.head_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
-        elif self._head_timer is None and self.timeout_keep_alive_task is None and not self._answering():
-            # Stray line ends between requests stop uvicorn's idle clock without beginning a request.
+        elif self._head_timer is None and (
+            self._head_begun or (self.timeout_keep_alive_task is None and not self._answering())
+        ):
+            # Half a head. Or stray line ends, which stop uvicorn's idle clock without beginning a request.
             self._arm()
 
     def on_message_begin(self) -> None:
-        """A new request: its head gets its own time."""
-        self._in_head = True
-        if self._head_timer is None:
-            self._arm()
+        """A new request: its head gets its own time, from when it turns out that it has not come as a whole."""
+        self._in_head = self._head_begun = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole: from here the body's own limits hold."""
-        self._in_head, self._head_size = False, 0
+        self._in_head, self._head_begun, self._head_size = False, False, 0
         self._disarm()
         super().on_headers_complete()
 
@@ -73,6 +115,26 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
             self._arm()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # A task begins to run when all that has arrived is taken in, so nothing is lost by making it only then.
+        if self._beginning is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._beginning.append((cycle, app))
+
+    def _at_once(self, cycle: RequestResponseCycle, app: ASGI3Application) -> bool:
+        """Whether the request is answered already: it is whole, and the application need not wait for anything."""
+        ask: Any = getattr(app, "at_once", None)
+        idle = not (cycle.more_body or cycle.disconnected or cycle.flow.write_paused)
+        if ask is None or not idle or self.transport.is_closing():
+            return False
+        try:
+            answered: bool = ask(cycle.scope, bytes(cycle.body), partial(write_whole, cycle))
+        except Exception:  # A mistake of ours must not end the connection without an answer.
+            log.exception("a request could not be answered at once")
+            return cycle.response_started
+        return answered
 
     def _arm(self) -> None:
         self._disarm()
@@ -127,6 +189,8 @@ def server_config(
         ws="websockets-sansio",
         loop="uvloop",
         server_header=False,
+        # Nobody asks where a request came from or how: what a proxy says of that need not be read.
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=graceful_seconds,

@@ -30,17 +30,6 @@ def start_logging(settings: Settings) -> None:
     configure_logging("json" if style == "json" else "console", settings.log_level)
 
 
-def calm_collector() -> None:
-    """Let the garbage collector look less often, and never at what was there when serving began.
-
-    An answer's rows are many small objects without cycles: looking through them at the default pace was most of the CPU
-    of a large page (measured with ``python -m benchmarks --only warm``).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
 def listening_socket(host: str, port: int, option: str) -> socket.socket:
     """A bound socket; raises ConfigError naming the option to change where the port is taken or the host is not ours."""
     try:
@@ -98,12 +87,25 @@ def _application(settings: Settings, file: Path | None) -> ASGIApp | str:
     """The application, or for several workers the module that makes it from the same file and environment."""
     if settings.workers == 1:
         app = create_app(settings)
-        calm_collector()
+        settled()
         return app
     if file is None:
         raise ConfigError("several workers need a configuration file", hint="Name it with --config.")
     os.environ["CROSSDOCK_CONFIG"] = str(file.resolve())
+    # The workers read the file and the environment, not the options.
+    os.environ["CROSSDOCK_LOG_LEVEL"] = settings.log_level
     return "gateway.worker:app"
+
+
+def settled() -> None:
+    """What is there at the start stays: the garbage collector need not look at it again, nor after every few objects.
+
+    An answer's rows are many small objects without cycles: looking through them at the default pace was most of the CPU
+    of a large page (measured with ``python -m benchmarks --only warm``).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _in_url(host: str) -> str:

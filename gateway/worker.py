@@ -5,9 +5,9 @@ from pathlib import Path
 
 from gateway.app import create_app
 from gateway.config import load_settings
-from gateway.serving import calm_collector, start_logging
+from gateway.serving import settled, start_logging
 
 _settings = load_settings(Path(os.environ["CROSSDOCK_CONFIG"]))
 start_logging(_settings)
 app = create_app(_settings)
-calm_collector()
+settled()

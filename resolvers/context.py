@@ -1,7 +1,7 @@
 """What one operation carries: who asks, until when, and its loaders."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
@@ -56,6 +56,11 @@ class Actor:
     plants: tuple[str, ...] | None = None
     party: str | None = None
     filter: Scope = EVERYTHING
+
+    @property
+    def rights(self) -> Hashable:
+        """All that decides on what an answer may show: everything but the name."""
+        return self.scopes, self.plants, self.party, self.filter
 
 
 @dataclass(frozen=True, slots=True)

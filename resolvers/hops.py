@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from schema.errors import SourceError, SourceUnavailable
 from sources.base import (
@@ -28,7 +29,8 @@ class Call:
     """What was asked of one read in one go, for budgets and reports: so many keys, so many calls to the system.
 
     ``l1`` and ``l2`` are the cells found in the tiers of the cache; ``shared`` calls were other operations' as well.
-    ``tightest`` is the lifetime that ends first of what came, None where nobody vouches for it.
+    ``tightest`` is the lifetime that ends first of what came, None where nobody vouches for it. ``parts`` are the
+    entries of the cache that it came from, where somebody collects them.
     """
 
     system: str
@@ -40,12 +42,14 @@ class Call:
     l2: int = 0
     shared: int = 0
     tightest: Lifetime | None = None
+    parts: list[Any] | None = None
 
     @classmethod
     def tallied(cls, system: str, read: str, keys: int, began: float, tally: Tally) -> "Call":
         """The call that began at a ``time.perf_counter()`` instant and is over now."""
         spent = (time.perf_counter() - began) * 1000
-        return cls(system, read, keys, spent, tally.calls, tally.l1, tally.l2, tally.shared, tally.tightest)
+        counts = (tally.calls, tally.l1, tally.l2, tally.shared)
+        return cls(system, read, keys, spent, *counts, tally.tightest, tally.parts)
 
 
 @dataclass(slots=True)
@@ -57,6 +61,12 @@ class Bounds:
     selected: frozenset[type]
     lane: Lane = Lane.APP
     calls: list[Call] = field(default_factory=list)
+    collects: bool = False
+    """Whether the calls are to tell which entries of the cache the answer is made of."""
+
+    def tally(self, need: Need) -> Tally:
+        """A new tally for a call with this need."""
+        return Tally(within=need.within, parts=[] if self.collects else None)
 
 
 class Hop:
@@ -88,7 +98,7 @@ class Hop:
 
     def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
         """Take what needs no waiting; returns the keys that do."""
-        bounds, tally, began = self._bounds, Tally(within=self._need.within), time.perf_counter()
+        bounds, tally, began = self._bounds, self._bounds.tally(self._need), time.perf_counter()
         missing = []
         for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope, tally), strict=True):
             if cell is ABSENT:
@@ -175,7 +185,7 @@ class Hop:
                 done.set_result(None)
 
     async def _chunk(self, keys: tuple[str, ...], wants: frozenset[type]) -> None:
-        bounds, tally = self._bounds, Tally(within=self._need.within)
+        bounds, tally = self._bounds, self._bounds.tally(self._need)
         batch = Batch(keys, wants, bounds.deadline, bounds.scope, bounds.lane, self._need, tally)
         began = time.perf_counter()
         try:

@@ -22,7 +22,7 @@ from resolvers.loaders import older
 from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
-from sources.base import Filter, Lister, Page, Query, Stale, Tally
+from sources.base import Filter, Lister, Page, Query, Stale
 
 T = TypeVar("T")
 MAX_PAGES = 10
@@ -257,8 +257,8 @@ class _Walk:
         wants = frozenset(p.type for p in search.parts if p.type in selected) | {search.parts[0].type}
         while True:
             bounds = self.ctx.bounds
-            need, tally = self.loads.need, Tally(within=self.loads.need.within)
-            limits = (bounds.deadline, bounds.scope, bounds.lane, need, tally)
+            need = self.loads.need
+            limits = (bounds.deadline, bounds.scope, bounds.lane, need, bounds.tally(need))
             page = await self._asked(lister, Query(pushed, place.size, place.cursor, wants, *limits))
             self._heard(lister.system, page)
             self.loads.loaders.prime(lister, page)

@@ -1,5 +1,7 @@
 """What a document asks for, before anything is loaded: the classes it needs, so that one payload is fetched once."""
 
+from typing import TypeAlias
+
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -44,22 +46,43 @@ MOMENTARY = {
 """Fields about this very moment or this very client."""
 
 
-def is_momentary(schema: GraphQLSchema, document: DocumentNode) -> bool:
-    """Whether some field is only true now, or answered by nothing but the reason why: such an answer is not kept."""
+Fields: TypeAlias = frozenset[tuple[str, str]]
+"""Fields of a document, each with the type that it belongs to."""
+
+
+def fields_of(schema: GraphQLSchema, document: DocumentNode) -> Fields:
+    """Every field that a document asks for."""
     info = TypeInfo(schema)
-    absent = {cls.__name__: exposed.absent for cls, exposed in EXPOSED.items()}
-    found: list[str] = []
+    found: set[tuple[str, str]] = set()
 
     class Collect(Visitor):
         def enter_field(self, node: FieldNode, *_: object) -> None:
-            parent, name = info.get_parent_type(), node.name.value
-            if parent is None:
-                return
-            if name in MOMENTARY.get(parent.name, ()) or snake(name) in absent.get(parent.name, ()):
-                found.append(name)
+            parent = info.get_parent_type()
+            if parent is not None:
+                found.add((parent.name, node.name.value))
 
     visit(document, TypeInfoVisitor(info, Collect()))
-    return bool(found)
+    return frozenset(found)
+
+
+def is_momentary(fields: Fields) -> bool:
+    """Whether some field is only true now, or answered by nothing but the reason why: such an answer is not kept."""
+    absent = {cls.__name__: exposed.absent for cls, exposed in EXPOSED.items()}
+    return any(
+        name in MOMENTARY.get(parent, ()) or snake(name) in absent.get(parent, ()) for parent, name in fields
+    )
+
+
+def is_dated(fields: Fields) -> bool:
+    """Whether some field counts from the arrival of the request (``ageSeconds``, ``mode``), or tells of the schema: the
+    same words would be wrong, or are no answer, for the next request.
+    """
+    exposed = {cls.__name__: one.fields for cls, one in EXPOSED.items()}
+    attached = [(name, exposed.get(parent, {}).get(snake(name))) for parent, name in fields]
+    return any(
+        name in ("__schema", "__type") or (isinstance(one, Fact) and "arrived" in one.moments)
+        for name, one in attached
+    )
 
 
 def loaded_by(exposed: Exposed, name: str) -> set[type]:

@@ -120,6 +120,8 @@ class Tally:
     included. A layer that vouches says so with ``lasts``, once a cell or once for many: where it vouches for some cells
     only, it says that the others last 0 seconds. None: nobody vouches, and no answer made of it may be stored.
     ``within`` is the request's own bound: nothing lasts longer for it.
+    ``parts`` is a list where somebody wants to know what the cells came from: a cache adds its entry of every cell that
+    it vouches for. It stays None, and costs nothing, where nobody does.
     """
 
     l1: int = 0
@@ -128,6 +130,7 @@ class Tally:
     shared: int = 0
     tightest: Lifetime | None = None
     within: float | None = None
+    parts: list[Any] | None = None
 
     def lasts(self, max_age: float, read_at: float) -> None:
         """Vouch for cells that were read at a moment: they may be used for so many seconds from then."""

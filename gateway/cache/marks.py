@@ -22,6 +22,8 @@ class Marks:
         self.epoch = 0
         self._most = most
         self._at: dict[str, float] = {}
+        self._heard: dict[str, int] = {}
+        self._everything = -1
         self._pending: dict[str, Written] = {}
         self._floor = float("-inf")
 
@@ -30,10 +32,11 @@ class Marks:
         self.epoch += 1
         at = invalidation.at
         if not invalidation.tags:
-            self._floor = max(self._floor, at)
+            self._floor, self._everything = max(self._floor, at), self.epoch
         for tag in invalidation.tags:
             # Put anew, so that the oldest marks stand first.
             self._at[tag] = max(at, self._at.pop(tag, at))
+            self._heard[tag] = self.epoch
             if invalidation.written is not None:
                 self._pending[tag] = invalidation.written
         if len(self._at) > self._most:
@@ -51,6 +54,16 @@ class Marks:
         entry.checked = self.epoch
         return True
 
+    def silent(self, tags: Iterable[str], epoch: int) -> bool:
+        """Whether nothing was heard of any of these tags after an epoch, whatever the instant it spoke of.
+
+        For what was made of many entries and has no instant of its own: it goes with the first word about any of them.
+        """
+        if self._everything > epoch:
+            return False
+        heard = self._heard
+        return not any(heard.get(tag, -1) > epoch for tag in tags)
+
     def _arrived(self, tag: str, entry: Entry, now: float) -> bool:
         written = self._pending.get(tag)
         if written is None:
@@ -65,6 +78,8 @@ class Marks:
         for tag in list(self._at)[: len(self._at) // 2]:
             self._floor = max(self._floor, self._at.pop(tag))
             self._pending.pop(tag, None)
+            del self._heard[tag]
+        self._everything = self.epoch
 
 
 def passed(entry: Entry, written: Written) -> bool:

@@ -48,8 +48,18 @@ class Memory:
         """About how many bytes the entries take."""
         return float(self._entries.currsize)
 
-    def column(self, shelf: str, keys: Sequence[str], fresh: float, absent: float) -> Column:
-        """The cells of one shelf that were read at or after ``fresh`` (``absent`` for None); ABSENT for the others."""
+    def column(
+        self,
+        shelf: str,
+        keys: Sequence[str],
+        fresh: float,
+        absent: float,
+        given: list[Entry] | None = None,
+    ) -> Column:
+        """The cells of one shelf that were read at or after ``fresh`` (``absent`` for None); ABSENT for the others.
+
+        ``given`` takes their entries, where somebody wants to know them.
+        """
         entries, epoch, valid, now = self._entries, self.marks.epoch, self.marks.valid, self._clock()
         cells: list[Cell] = []
         oldest = oldest_absent = LATER
@@ -68,6 +78,8 @@ class Memory:
                 continue
             cells.append(cell)
             hits += 1
+            if given is not None:
+                given.append(entry)
             if cell is None:
                 oldest_absent = min(oldest_absent, read_at)
             elif read_at < oldest:

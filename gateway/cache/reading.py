@@ -97,7 +97,8 @@ class CachedRead:
             return [ABSENT] * len(keys)
         policy = self.subject.policies[cls]
         terms = terms_of(policy, need, self._clock())
-        found = self._memory.column(self._shelf(cls, scope).name, keys, terms.fresh, terms.absent)
+        shelf = self._shelf(cls, scope).name
+        found = self._memory.column(shelf, keys, terms.fresh, terms.absent, tally.parts)
         tally.l1 += found.hits
         if found.oldest < NEVER:
             tally.lasts(policy.max_age, found.oldest)
@@ -189,6 +190,8 @@ class CachedRead:
         """The cell of an entry, with the time that it may be used for."""
         policy, cell = self.subject.policies[cls], entry.cell
         tally.lasts(policy.negative_max_age if cell is None else policy.max_age, entry.read_at)
+        if tally.parts is not None:
+            tally.parts.append(entry)
         return cell
 
     def _refresh(self, pairs: Sequence[Pair], scope: Scope, now: float) -> None:

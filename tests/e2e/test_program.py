@@ -160,8 +160,8 @@ def test_serve_without_systems(config: Path, tmp_path: Path) -> None:
 
 def test_serve_with_workers(config: Path, tmp_path: Path) -> None:
     """Several workers share one port, and all are gone after the signal."""
-    config.write_text("workers = 2\n" + SETTINGS)
-    with started(tmp_path / "log", "serve", "--config", str(config), "--port", "0") as program:
+    options = ("--port", "0", "--workers", "2")
+    with started(tmp_path / "log", "serve", "--config", str(config), *options) as program:
         url = program.url()
         assert fetch(url, "{ __typename }") == {"data": {"__typename": "Query"}}
         workers = children(program.process.pid)

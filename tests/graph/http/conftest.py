@@ -12,6 +12,7 @@ import strawberry
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from gateway.engine import SchemaEngine
 from gateway.graphiql import graphiql_page
@@ -153,7 +154,7 @@ def make_app(limits: DocumentLimits | None = None, *, debug: bool = False) -> Re
     return RequestLog(Starlette(routes=[Route("/graphql", endpoint), *health_routes(Readiness())]))
 
 
-def serve(app: RequestLog) -> Iterator[str]:
+def serve(app: ASGIApp) -> Iterator[str]:
     """Runs the application on a free port until the test is over."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(server_config(app, protocol=Impatient, graceful_seconds=1))

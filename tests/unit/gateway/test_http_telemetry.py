@@ -1,5 +1,6 @@
 """Logs: one access line per request, one id through all of them, no secrets from tracebacks."""
 
+import asyncio
 import io
 import json
 import logging
@@ -89,3 +90,22 @@ def test_libraries_log_alike(lines: io.StringIO) -> None:
     logging.getLogger("some.library").warning("hello %s", "you")
     line = json.loads(lines.getvalue())
     assert (line["event"], line["level"], line["logger"]) == ("hello you", "warning", "some.library")
+
+
+async def test_lines_that_follow_closely_are_all_written_in_order(lines: io.StringIO) -> None:
+    """The first is there at once, the others within a moment, and each before any other line that comes after it."""
+    for number in range(5):
+        await call("/graphql", f"r-{number}")
+    await asyncio.sleep(0.1)
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [(line["event"], line["request_id"]) for line in told] == [
+        (event, f"r-{number}") for number in range(5) for event in ("inside", "request")
+    ]
+
+
+async def test_the_last_lines_are_written_when_logging_is_set_up_anew(lines: io.StringIO) -> None:
+    """Whatever waits is written before the lines go elsewhere."""
+    for _ in range(3):
+        await call("/graphql")
+    configure_logging("json", "info", io.StringIO())
+    assert lines.getvalue().count('"event": "request"') == 3

@@ -141,3 +141,28 @@ def test_whether_a_version_has_passed() -> None:
     assert shows("1", Written(START))
     assert not passed(an_entry(at=START, version="9"), numbered)
     assert shows("7", Written(START, system="MES", version="8")), "another system's version says nothing"
+
+
+def test_silence_is_about_every_tag_since_an_epoch() -> None:
+    """The first word about any of the tags ends it, whatever instant it speaks of; a word about everything, too."""
+    marks = Marks()
+    marks.note(Invalidation(("po:1",), START))
+    epoch = marks.epoch
+    assert marks.silent(("po:1", "po:*"), epoch)
+    marks.note(Invalidation(("po:2",), START))
+    assert marks.silent(("po:1",), epoch)
+    assert not marks.silent(("po:1", "po:2"), epoch)
+    marks.note(Invalidation(("po:1",), START - 100))
+    assert not marks.silent(("po:1",), epoch)
+    marks.note(Invalidation((), START - 100))
+    assert not marks.silent(("item:A",), epoch)
+    assert marks.silent(("po:1",), marks.epoch)
+
+
+def test_what_was_forgotten_is_not_silence() -> None:
+    """Where marks were let go for want of room, nobody can say that nothing was heard."""
+    marks = Marks(most=4)
+    epoch = marks.epoch
+    for number in range(6):
+        marks.note(Invalidation((f"po:{number}",), START))
+    assert not marks.silent(("item:A",), epoch)
