@@ -13,7 +13,7 @@ from sources.rest.conditions import word
 from sources.rest.config import ErrorSpec
 from sources.rest.doubts import Doubts
 from sources.rest.environment import Context, Environment, Getter
-from sources.rest.parts import Asked, Linked, fills
+from sources.rest.parts import Asked, Linked
 from sources.rest.paths import compile_path
 
 log = logging.getLogger("crossdock.mapping")
@@ -191,9 +191,8 @@ class Cells:
         held = cells[place]
         if isinstance(held, SourceError) or (held is not None and not linked.part.many):
             return
-        filled = fills(linked, self.asked, place)
         try:
-            made = linked.maker.make(entry, around, ctx, filled)
+            made = linked.make(entry, around, ctx, self.asked, place)
         except MappingError as error:
             cells[place] = error
             return

@@ -2,6 +2,7 @@
 
 import re
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -64,8 +65,8 @@ def compile_field(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> 
         return _day_and_time(spec, env, place)
     raw = compile_raw(spec, env, place)
     if spec.rules is not None:
-        return _constants(raw, _checked_const(kind, env, place))
-    return _converted(raw, converter(spec, kind, env, place), _default(spec, kind, env, place))
+        return _constants(raw, checked_const(kind, env, place))
+    return _converted(raw, converter(spec, kind, env, place), default_of(spec, kind, env, place))
 
 
 def _converted(raw: Getter, convert: Convert, default: Any) -> Getter:
@@ -84,17 +85,19 @@ def _constants(raw: Getter, convert: Convert) -> Getter:
     return get
 
 
-def _checked_const(kind: Kind, env: Environment, place: str) -> Convert:
+def checked_const(kind: Kind, env: Environment, place: str) -> Convert:
+    """The function from a value that the table itself gives."""
     if isinstance(kind.base, type) and issubclass(kind.base, Enum):
         return enum_reader(kind.base, None, env, place)
     return text if kind.base is str else lambda value: value
 
 
-def _default(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Any:
+def default_of(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Any:
+    """What the table says where nothing is there; None where it says nothing."""
     if spec.default is None:
         return None
     try:
-        return _checked_const(kind, env, place)(spec.default)
+        return checked_const(kind, env, place)(spec.default)
     except ValueError as error:
         env.fail(place, f"default {spec.default!r}: {error}")
 
@@ -313,11 +316,18 @@ def _flags(paths: tuple[str, ...]) -> Getter:
     return get
 
 
-def compile_provenance(spec: ProvenanceSpec, env: Environment, place: str) -> Getter:
+def provenance_getters(spec: ProvenanceSpec, env: Environment, place: str) -> dict[str, Getter]:
+    """Attribute of a provenance → the function that makes it."""
+    return {
+        "source_key": _optional(spec.source_key, Kind(str), env, f"{place}.source_key"),
+        "updated_at": _optional(spec.updated_at, Kind(datetime), env, f"{place}.updated_at"),
+        "version": _optional(spec.version, Kind(str), env, f"{place}.version"),
+    }
+
+
+def compile_provenance(getters: Mapping[str, Getter], env: Environment) -> Getter:
     """The function that makes the provenance of a row."""
-    key = _optional(spec.source_key, Kind(str), env, f"{place}.source_key")
-    updated = _optional(spec.updated_at, Kind(datetime), env, f"{place}.updated_at")
-    version = _optional(spec.version, Kind(str), env, f"{place}.version")
+    key, updated, version = getters["source_key"], getters["updated_at"], getters["version"]
     system = env.system
 
     def get(row: Any, up: Any, ctx: Context) -> Any:

@@ -9,6 +9,7 @@ from schema.base import KEYS, split_key
 from schema.errors import MappingError
 from sources.base import Part
 from sources.rest.environment import Context, Environment, Getter
+from sources.rest.generate import Build
 from sources.rest.mapping import TYPES, Maker, required, sample
 from sources.spelling import Spelling, sound
 
@@ -40,6 +41,18 @@ class Linked:
     attributes: tuple[str, ...]
     positions: tuple[int, ...]
     getters: tuple[Getter, ...]
+    build: Build
+
+    def make(self, row: Any, up: Any, ctx: Context, asked: "Asked", place: int) -> Any:
+        """The canonical row that a raw one is for an asked key; raises MappingError."""
+        key = asked.expected[place]
+        if place not in asked.cut and len(key) == len(self.attributes):
+            try:
+                return self.build(row, up, ctx, key)
+            except Exception:
+                # Not regular: the reference makes it, or says what is wrong with it.
+                return self.maker.make(row, up, ctx, fills(self, asked, place))
+        return self.maker.make(row, up, ctx, fills(self, asked, place))
 
     def keys(self, row: Any, up: Any, ctx: Context) -> list[tuple[str, ...]]:
         """The keys this raw row speaks of, as far as it says; raises MappingError where it cannot be read."""
@@ -66,7 +79,9 @@ def link(part: Part, makers: Mapping[type, Maker], env: Environment, place: str)
     needed = [n for n in required(maker) if n not in maker.getters and n not in attributes]
     if needed:
         env.fail(maker.place, f"{part.type.__name__} needs {', '.join(needed)}")
-    return Linked(part, maker, attributes, positions, tuple(maker.getters[attributes[i]] for i in positions))
+    getters = tuple(maker.getters[attributes[i]] for i in positions)
+    build = maker.builder({name: i for i, name in enumerate(attributes) if i not in positions})
+    return Linked(part, maker, attributes, positions, getters, build)
 
 
 @dataclass(slots=True)

@@ -43,9 +43,12 @@ class Rest(Source):
     Config: ClassVar[type[SystemConfig]] = RestConfig
     spells: ClassVar[bool] = True
 
-    def __init__(self, config: RestConfig, transport: Transport | None = None) -> None:
+    def __init__(
+        self, config: RestConfig, transport: Transport | None = None, *, reference: bool = False
+    ) -> None:
+        """``transport`` and ``reference``, whether rows are made without generated functions, are for tests."""
         super().__init__(config)
-        self.env = environment(config)
+        self.env = environment(config, reference)
         self.client = RestClient(config, transport)
         self._spelled: dict[str, KeySpelling | None] = {}
         self._rows = {name: compile_row(name, spec, self.env) for name, spec in config.rows.items()}
@@ -111,7 +114,7 @@ class Rest(Source):
         return self._rows[name]
 
 
-def environment(config: RestConfig) -> Environment:
+def environment(config: RestConfig, reference: bool = False) -> Environment:
     """What the mappings of a system share."""
     units = {
         written: (unit.unit, unit.factor) if isinstance(unit, UnitSpec) else (unit, "1")
@@ -124,6 +127,7 @@ def environment(config: RestConfig) -> Environment:
         units=units,
         codes=config.codes,
         spellings=config.spellings,
+        reference=reference,
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,8 @@ def check_format(name: str) -> str:
     return name
 
 
-def instant_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any], datetime]:
+@cache
+def instant_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any], datetime]:
     """A function from a raw time to an aware one in UTC; naive times are in ``zone``."""
     tries = [_reader(check_format(name)) for name in formats or ("iso",)]
 
@@ -40,7 +42,8 @@ def instant_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[A
     return read
 
 
-def day_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any], date]:
+@cache
+def day_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any], date]:
     """A function from a raw day to a date: as written, or the day an instant falls on in ``zone``."""
     tries = [_reader(check_format(name)) for name in formats or ("iso",)]
     epochal = any(name.startswith("epoch") for name in formats)
@@ -96,7 +99,7 @@ def clock(value: Any) -> time:
     return time.fromisoformat(text)
 
 
-def day_and_clock(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any, Any], datetime]:
+def day_and_clock(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any, Any], datetime]:
     """A function from a raw day and a raw time of day to an instant in UTC; both are told in ``zone``."""
     day = day_reader(formats, None)
 
@@ -111,6 +114,7 @@ def day_and_clock(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[An
     return read
 
 
+@cache
 def duration_reader(unit: str) -> Callable[[Any], str]:
     """A function from a raw duration to ISO 8601."""
     seconds = {"seconds": 1, "minutes": 60, "hours": 3600}.get(unit)
