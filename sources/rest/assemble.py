@@ -18,6 +18,7 @@ from sources.rest.paths import compile_path
 
 log = logging.getLogger("crossdock.mapping")
 MESSAGE = 120
+_NOT_YET: Any = None
 
 
 class Trouble:
@@ -69,11 +70,12 @@ class Shape:
 
     def context(self, row: Any, fetched_at: datetime) -> Context:
         """The context of a raw row, with its provenance."""
-        ctx = Context(fetched_at, Provenance(self.env.system, fetched_at))
+        ctx = Context(fetched_at, _NOT_YET)
         try:
             ctx.provenance = self.provenance(row, None, ctx)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             # Only the age of the payload is lost: the facts themselves are still worth showing.
+            ctx.provenance = Provenance(self.env.system, fetched_at)
             self.env.unknown("provenance", str(error))
         return ctx
 
@@ -91,9 +93,11 @@ class Cells:
     stray: SourceError | None = None
     doubts: Doubts = field(init=False)
     _found: set[int] = field(default_factory=set)
+    _simple: bool = False
 
     def __post_init__(self) -> None:
         size = len(self.asked.ours)
+        self._simple = self.asked.simple
         self.doubts = Doubts(self.asked, self.shape.env.system, self.kind, self.report)
         self.bundle = {linked.part.type: [None] * size for linked in self._wanted()}
 
@@ -109,6 +113,7 @@ class Cells:
 
     def add(self, rows: Sequence[Any], fetched_at: datetime, echo: int | None) -> None:
         """Take in the raw rows of one answer; with ``echo`` all belong to that key."""
+        wanted = self._wanted()
         for row in rows:
             ctx = self.shape.context(row, fetched_at)
             try:
@@ -123,9 +128,29 @@ class Cells:
                 self._blame(places, trouble)
                 continue
             doubts = self.doubts.row
-            for linked in self._wanted():
+            for linked in wanted:
+                if len(places) == 1 and self._quick(linked, row, ctx, places[0], echo):
+                    continue
                 self.doubts.row = doubts
                 self._part(linked, row, ctx, places, echo)
+
+    def _quick(self, linked: Linked, row: Any, ctx: Context, place: int, echo: int | None) -> bool:
+        """Make all of a part by its generated function; False where anything is out of the ordinary."""
+        key, cells = self.asked.expected[place], self.bundle[linked.part.type]
+        many, held = linked.part.many, cells[place]
+        if place in self.asked.cut or len(key) != len(linked.attributes) or _own(linked, echo):
+            return False
+        if held.__class__ is not list if many else held is not None:
+            return False
+        try:
+            made = linked.cell(row, ctx, key)
+        except Exception:
+            return False
+        if many:
+            held += made
+        else:
+            cells[place] = made
+        return True
 
     def _blame(self, places: list[int], error: SourceError) -> None:
         if places:
@@ -158,8 +183,10 @@ class Cells:
                 cells[place] = []
 
     def _match(self, linked: Linked, row: Any, up: Any, ctx: Context) -> list[int]:
-        found: dict[int, None] = {}
         keys = linked.keys(row, up, ctx)
+        if self._simple and len(keys) == 1 and (known := self.asked.find(linked.positions, keys[0])):
+            return known
+        found: dict[int, None] = {}
         for key in keys:
             if self.doubts.sound(linked, key):
                 found.update(dict.fromkeys(self.asked.find(linked.positions, key)))
@@ -169,7 +196,7 @@ class Cells:
 
     def _part(self, linked: Linked, row: Any, ctx: Context, places: list[int], echo: int | None) -> None:
         cells = self.bundle[linked.part.type]
-        own = echo is None and bool(linked.positions) and bool(linked.maker.each)
+        own = _own(linked, echo)
         try:
             for entry, around in linked.maker.rows(row, None, ctx):
                 for place in self._match(linked, entry, around, ctx) if own else places:
@@ -219,6 +246,11 @@ class Cells:
                 cells = self.bundle[linked.part.type]
                 cells[:] = [[] if cell is None and linked.part.many else cell for cell in cells]
         return self.bundle
+
+
+def _own(linked: Linked, echo: int | None) -> bool:
+    """Whether every entry of a nested list says itself whose it is."""
+    return echo is None and bool(linked.positions) and bool(linked.maker.each)
 
 
 def assemble_page(shape: Shape, rows: Sequence[Any], wants: frozenset[type], fetched_at: datetime) -> Page:

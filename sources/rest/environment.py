@@ -16,7 +16,7 @@ log = logging.getLogger("crossdock.mapping")
 
 Raw: TypeAlias = Any
 Convert: TypeAlias = Callable[[Any], Any]
-MEMORY = 2048
+MEMORY = 8192
 """Results that one conversion remembers at most."""
 Up: TypeAlias = "tuple[Raw, Up] | None"
 """The rows around a nested row, nearest first."""

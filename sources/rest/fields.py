@@ -306,14 +306,26 @@ def _scalars(spec: FieldSpec, element: Kind, env: Environment, place: str) -> Ge
 
 
 def _flags(paths: tuple[str, ...]) -> Getter:
-    getters = [(path.rpartition(".")[2], compile_path(path)) for path in paths]
+    getters, names = [compile_path(path) for path in paths], flags_set(paths)
 
     def get(row: Any, up: Any, ctx: Context) -> Any:
-        return tuple(
-            name for name, flag in getters if flag(row, up, ctx) in (True, 1, "X", "x", "true", "1", "Y")
-        )
+        return names([flag(row, up, ctx) for flag in getters])
 
     return get
+
+
+def flags_set(paths: tuple[str, ...]) -> Convert:
+    """A function from the values of flags to the names of those that are set."""
+    names = [path.rpartition(".")[2] for path in paths]
+
+    def read(values: Any) -> Any:
+        return tuple(
+            name
+            for name, value in zip(names, values, strict=True)
+            if value in (True, 1, "X", "x", "true", "1", "Y")
+        )
+
+    return read
 
 
 def provenance_getters(spec: ProvenanceSpec, env: Environment, place: str) -> dict[str, Getter]:

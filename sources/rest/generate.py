@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, get_origin
 from schema.base import ConversionRule, Provenance, Quantity
 from sources.rest.conditions import expected_words, spoken, test_of
 from sources.rest.environment import Environment, Getter
-from sources.rest.fields import Kind, checked_const, converter, default_of, kind_of
+from sources.rest.fields import Kind, checked_const, converter, default_of, flags_set, kind_of
 from sources.rest.paths import compile_path, split_path
 from sources.rest.spec import FieldSpec, ProvenanceSpec, Rule
 from sources.rest.values import multiplied, text, unit_reader
@@ -40,7 +40,8 @@ class Attribute:
     spec: FieldSpec | None = None
     get: Getter | None = None
     filled: int | None = None
-    nested: bool = False
+    direct: Build | None = None
+    """The generated function of an object in the same raw row."""
 
 
 class Irregular(Exception):
@@ -120,9 +121,11 @@ class Writer:
 
     def field(self, target: str, spec: FieldSpec, kind: Kind, fallback: Any, get: Getter) -> None:
         """Write how an attribute is made; by its getter where there is no shorter way."""
-        if kind.base is Quantity:
+        if get_origin(kind.base) is tuple and spec.flags is not None:
+            self._flags(target, spec.flags)
+        elif kind.base is Quantity:
             self._quantity(target, spec, fallback, get)
-        elif get_origin(kind.base) is tuple and spec.flags is None and _plain(spec) and spec.each is None:
+        elif get_origin(kind.base) is tuple and _plain(spec) and spec.each is None:
             self._single(target, spec, kind, fallback, get)
         elif spec.const is not None and self._constant_text(spec, kind):
             self.line(f"{target} = {self.constant(text(spec.const))}")
@@ -181,6 +184,11 @@ class Writer:
         self.line(f"{target} = ({self._convert(value, spec, element)},)", 2)
         self.line("else:")
         self.line(f"{target} = {self.constant(get)}(row, up, ctx)", 2)
+
+    def _flags(self, target: str, flags: tuple[str, ...]) -> None:
+        """The same flags are set most of the time: equal ones mean the same, so they are remembered."""
+        values = "".join(f"{self.path(path)}, " for path in flags)
+        self.line(f"{target} = {self.constant(self.env.memo(flags_set(flags)))}(({values}))")
 
     def _rules(self, target: str, spec: FieldSpec, kind: Kind, fallback: Any, get: Getter) -> None:
         rules = spec.rules or ()
@@ -264,7 +272,9 @@ def constructor(
         elif one.get is None:
             whole = False
             continue
-        elif one.spec is None or one.nested:
+        elif one.direct is not None:
+            writer.line(f"{target} = {writer.constant(one.direct)}(row, up, ctx, None)")
+        elif one.spec is None or one.spec.fields is not None:
             writer.interpreted(target, one.fallback, one.get)
         else:
             writer.place = f"{place}.{one.name}"
@@ -273,6 +283,21 @@ def constructor(
     writer.line(f"return {writer.constant(cls)}({', '.join(given)})")
     build: Build = writer.finish("row, up, ctx, key")
     return build
+
+
+def values_maker(attributes: Sequence[Attribute], env: Environment, place: str) -> Getter:
+    """The function that makes some attributes alone, as a tuple; None where nothing is there."""
+    writer = Writer(env)
+    given = ""
+    for one in attributes:
+        target = writer.fresh("a")
+        given += f"{target}, "
+        if one.spec is not None and one.get is not None:
+            writer.place = f"{place}.{one.name}"
+            writer.field(target, one.spec, one.kind, None, one.get)
+    writer.line(f"return ({given})")
+    told: Getter = writer.finish("row, up, ctx")
+    return told
 
 
 def provenance_maker(

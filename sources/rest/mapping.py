@@ -1,7 +1,7 @@
 """Raw rows to canonical rows. Pure: compiled once from the tables, no input or output."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
@@ -14,7 +14,7 @@ from schema.errors import MappingError
 from sources.rest.conditions import Predicate, compile_where
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.fields import compile_field, compile_provenance, kind_of, provenance_getters
-from sources.rest.generate import NEEDED, Attribute, Build, constructor, provenance_maker
+from sources.rest.generate import NEEDED, Attribute, Build, constructor, provenance_maker, values_maker
 from sources.rest.paths import compile_path
 from sources.rest.spec import FieldSpec, ProvenanceSpec, RowSpec, TypeSpec
 
@@ -44,14 +44,20 @@ class Maker:
         attributes = [replace(one, filled=filled.get(one.name)) for one in self.attributes]
         return constructor(self.cls, attributes, self.provenance, self.env, self.place)
 
-    def rows(self, row: Any, up: Any, ctx: Context) -> Iterator[tuple[Any, Any]]:
+    def teller(self, names: Sequence[str]) -> Getter:
+        """The generated function that reads attributes off a regular row: a tuple of them."""
+        known = {one.name: one for one in self.attributes}
+        return values_maker([known[name] for name in names], self.env, self.place)
+
+    def rows(self, row: Any, up: Any, ctx: Context) -> Iterable[tuple[Any, Any]]:
         """The raw rows this class is made from, with what is around them."""
         found = [(row, up)]
         for each in self.each:
-            found = [(entry, around) for around in found for entry in _entries(each(*around, ctx))]
-        for entry, around in found:
-            if self.where is None or self.where(entry, around, ctx):
-                yield entry, around
+            found = [(entry, inner) for inner in found for entry in _entries(each(*inner, ctx))]
+        where = self.where
+        if where is None:
+            return found
+        return (inner for inner in found if where(*inner, ctx))
 
     def make(self, row: Any, up: Any, ctx: Context, filled: Mapping[str, str]) -> Any:
         """One canonical row; raises MappingError naming table, field and a sample."""
@@ -165,8 +171,8 @@ def _attributes(
         if kind.base is Provenance or spec is None:
             yield Attribute(name, kind, fallback)
         else:
-            get = _getter(spec, hints[name], env, f"{place}.{name}")
-            yield Attribute(name, kind, fallback, spec, get, nested=spec.fields is not None)
+            get, direct = _getter(spec, hints[name], env, f"{place}.{name}")
+            yield Attribute(name, kind, fallback, spec, get, direct=direct)
 
 
 def _implied(name: str, env: Environment) -> FieldSpec | None:
@@ -175,26 +181,30 @@ def _implied(name: str, env: Environment) -> FieldSpec | None:
     return FieldSpec(const=env.system) if name == "system" else None
 
 
-def _getter(spec: FieldSpec, annotation: Any, env: Environment, place: str) -> Getter:
+def _getter(spec: FieldSpec, annotation: Any, env: Environment, place: str) -> tuple[Getter, Build | None]:
+    """How an attribute is made; where it is one object of the same raw row, by its generated function too."""
     kind = kind_of(annotation)
     inner = kind_of(get_args(kind.base)[0]).base if get_origin(kind.base) is tuple else kind.base
     if spec.fields is None or not is_dataclass(inner) or not isinstance(inner, type):
         if spec.fields is not None:
             env.fail(place, "is not an object: it has no fields")
-        return compile_field(spec, kind, env, place)
+        return compile_field(spec, kind, env, place), None
     maker = _maker(inner, _nested(spec), env, place)
     missing = [name for name in required(maker) if name not in maker.getters]
     if missing:
         env.fail(place, f"{inner.__name__} needs {', '.join(missing)}")
-    return _objects(maker) if get_origin(kind.base) is tuple else _object(maker)
+    build = maker.builder({})
+    if get_origin(kind.base) is tuple:
+        return _objects(maker, build), None
+    return _object(maker, build), None if maker.each or maker.where is not None else build
 
 
 def _nested(spec: FieldSpec) -> TypeSpec:
     return TypeSpec.model_validate({"each": spec.each, **(spec.fields or {})})
 
 
-def _objects(maker: Maker) -> Getter:
-    make = _made(maker)
+def _objects(maker: Maker, build: Build) -> Getter:
+    make = _made(maker, build)
 
     def get(row: Any, up: Any, ctx: Context) -> Any:
         return tuple([make(entry, around, ctx) for entry, around in maker.rows(row, up, ctx)])
@@ -202,8 +212,8 @@ def _objects(maker: Maker) -> Getter:
     return get
 
 
-def _object(maker: Maker) -> Getter:
-    make = _made(maker)
+def _object(maker: Maker, build: Build) -> Getter:
+    make = _made(maker, build)
 
     def get(row: Any, up: Any, ctx: Context) -> Any:
         for entry, around in maker.rows(row, up, ctx):
@@ -213,9 +223,8 @@ def _object(maker: Maker) -> Getter:
     return get
 
 
-def _made(maker: Maker) -> Getter:
+def _made(maker: Maker, build: Build) -> Getter:
     """Objects in a row: generated, the reference where it raises."""
-    build = maker.builder({})
 
     def make(row: Any, up: Any, ctx: Context) -> Any:
         try:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,8 +29,10 @@ def instant_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[
     """A function from a raw time to an aware one in UTC; naive times are in ``zone``."""
     tries = [_reader(check_format(name)) for name in formats or ("iso",)]
 
+    first = tries[0] if len(tries) == 1 else partial(_first, tries)
+
     def read(value: Any) -> datetime:
-        found = _first(tries, value)
+        found = first(value)
         if found.tzinfo is None:
             if zone is None:
                 raise ValueError(
