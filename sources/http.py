@@ -289,7 +289,8 @@ class Http:
         lane = Lane.APP if passage is None else passage.lane
         if passage is not None:
             await passage.request()
-        await self._gate.enter(lane)
+        if not self._gate.step_in(lane):
+            await self._gate.enter(lane)
         began = time.monotonic()
         try:
             if self.config.deadline_header is not None:
