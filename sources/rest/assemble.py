@@ -1,7 +1,7 @@
 """From the raw rows of an answer to the cells of a bundle: every row to the key it belongs to. Pure."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sources.rest.doubts import Doubts
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.parts import Asked, Linked
 from sources.rest.paths import compile_path
+from sources.rest.typed import Typed
 
 log = logging.getLogger("crossdock.mapping")
 MESSAGE = 120
@@ -134,20 +135,60 @@ class Cells:
                 self.doubts.row = doubts
                 self._part(linked, row, ctx, places, echo)
 
+    def add_typed(
+        self,
+        shape: Typed,
+        rows: Sequence[Any],
+        again: Callable[[], list[Any]],
+        fetched_at: datetime,
+        echo: int | None,
+    ) -> None:
+        """Take in the rows of one answer as records; one that is not regular as it is in the answer."""
+        raw: list[Any] | None = None
+        for index, row in enumerate(rows):
+            if not (self._simple and self._record(shape, row, fetched_at, echo)):
+                raw = again() if raw is None else raw
+                self.add([raw[index]], fetched_at, echo)
+
+    def _record(self, shape: Typed, row: Any, fetched_at: datetime, echo: int | None) -> bool:
+        """Make all cells of a record, or nothing; False where anything is out of the ordinary."""
+        ctx, first = Context(fetched_at, _NOT_YET), self.shape.first
+        try:
+            ctx.provenance = shape.provenance(row, None, ctx)
+            told = shape.told(row, None, ctx)
+            places = [echo] if echo is not None else self.asked.find(first.positions, told)
+            if len(places) != 1 or None in told:
+                return False
+            place = places[0]
+            key = self.asked.expected[place]
+            made = [
+                (linked, self.bundle[linked.part.type], cell(row, ctx, key)) for linked, cell in shape.cells
+            ]
+        except Exception:
+            return False
+        if place not in self._found:
+            self._found.add(place)
+            self._list(place)
+        if not all(_fits(linked, cells[place], key) for linked, cells, _ in made):
+            return False
+        for linked, cells, cell in made:
+            if linked.part.many:
+                cells[place] += cell
+            else:
+                cells[place] = cell
+        return True
+
     def _quick(self, linked: Linked, row: Any, ctx: Context, place: int, echo: int | None) -> bool:
         """Make all of a part by its generated function; False where anything is out of the ordinary."""
         key, cells = self.asked.expected[place], self.bundle[linked.part.type]
-        many, held = linked.part.many, cells[place]
-        if place in self.asked.cut or len(key) != len(linked.attributes) or _own(linked, echo):
-            return False
-        if held.__class__ is not list if many else held is not None:
+        if place in self.asked.cut or not _fits(linked, cells[place], key) or _own(linked, echo):
             return False
         try:
             made = linked.cell(row, ctx, key)
         except Exception:
             return False
-        if many:
-            held += made
+        if linked.part.many:
+            cells[place] += made
         else:
             cells[place] = made
         return True
@@ -246,6 +287,12 @@ class Cells:
                 cells = self.bundle[linked.part.type]
                 cells[:] = [[] if cell is None and linked.part.many else cell for cell in cells]
         return self.bundle
+
+
+def _fits(linked: Linked, held: Any, key: tuple[str, ...]) -> bool:
+    """Whether a cell is still open for a row of an ordinary key."""
+    free = held.__class__ is list if linked.part.many else held is None
+    return free and len(key) == len(linked.attributes)
 
 
 def _own(linked: Linked, echo: int | None) -> bool:

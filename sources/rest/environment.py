@@ -48,7 +48,7 @@ class Environment:
     reference: bool = False
     """Whether every row is made by the reference, so that tests can compare."""
     unmapped: set[tuple[str, str]] = field(default_factory=set)
-    _memos: dict[Convert, Convert] = field(default_factory=dict)
+    _memos: dict[Convert, Any] = field(default_factory=dict)
 
     def memo(self, convert: Convert) -> Convert:
         """A conversion that remembers its latest results; the same for all fields that convert alike.
@@ -56,7 +56,13 @@ class Environment:
         For pure ones, and for values that are not equal to others of another meaning: text and whole numbers, but not
         truth values. What is told once was told when the result was new.
         """
-        return self._memos.setdefault(convert, lru_cache(maxsize=MEMORY)(convert))
+        found: Convert = self._memos.setdefault(convert, lru_cache(maxsize=MEMORY)(convert))
+        return found
+
+    def forget(self) -> None:
+        """Empty the memories of all conversions, to measure what they save."""
+        for memo in self._memos.values():
+            memo.cache_clear()
 
     def unknown(self, place: str, code: str) -> None:
         """Tell once that a code has no place in the mapping."""

@@ -18,7 +18,7 @@ from sources.rest.conditions import expected_words, spoken, test_of
 from sources.rest.environment import Environment, Getter
 from sources.rest.fields import Kind, checked_const, converter, default_of, flags_set, kind_of
 from sources.rest.paths import compile_path, split_path
-from sources.rest.spec import FieldSpec, ProvenanceSpec, Rule
+from sources.rest.spec import Condition, FieldSpec, ProvenanceSpec
 from sources.rest.values import multiplied, text, unit_reader
 
 Build: TypeAlias = Callable[[Any, Any, Any, Any], Any]
@@ -42,17 +42,47 @@ class Attribute:
     filled: int | None = None
     direct: Build | None = None
     """The generated function of an object in the same raw row."""
+    maker: Any = None
+    """Of the object or objects in it."""
 
 
 class Irregular(Exception):
     """The row is the reference's."""
 
 
+class Reach:
+    """How a function reaches into raw rows: they are objects as JSON has them."""
+
+    def path(self, writer: "Writer", path: str) -> str:
+        """The expression of the value at a path."""
+        out, names = split_path(path)
+        if not names or any(name == "*" or name.isdecimal() for name in names):
+            return f"{writer.constant(compile_path(path))}(row, up, ctx)"
+        found = f"{around(out)}.get({writer.constant(names[0])})"
+        for name in names[1:]:
+            held = writer.fresh("t")
+            found = f"(None if ({held} := {found}) is None else {held}.get({writer.constant(name)}))"
+        return found
+
+    def call(self, writer: "Writer", get: Getter) -> str:
+        """The expression of what a getter gives."""
+        return f"{writer.constant(get)}(row, up, ctx)"
+
+
+def around(out: int) -> str:
+    """The expression of the row so many rows out."""
+    return "row" if out == 0 else f"up{'[1]' * (out - 1)}[0]"
+
+
+OBJECTS = Reach()
+
+
 class Writer:
     """The text of one function, and what its names stand for."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, reach: Reach) -> None:
         self.env = env
+        self.reach = reach
         self.place = ""
         """Of the attribute that is being written."""
         self.space: dict[str, Any] = {"Irregular": Irregular}
@@ -85,15 +115,7 @@ class Writer:
 
     def path(self, path: str) -> str:
         """The expression of the value at a path; None where there is nothing."""
-        out, names = split_path(path)
-        if not names or any(name == "*" or name.isdecimal() for name in names):
-            return f"{self.constant(compile_path(path))}(row, up, ctx)"
-        row = "row" if out == 0 else f"up{'[1]' * (out - 1)}[0]"
-        found = f"{row}.get({self.constant(names[0])})"
-        for name in names[1:]:
-            held = self.fresh("t")
-            found = f"(None if ({held} := {found}) is None else {held}.get({self.constant(name)}))"
-        return found
+        return self.reach.path(self, path)
 
     def raw(self, spec: FieldSpec) -> tuple[str, str]:
         """Read a raw value into a variable; its name, and the condition that something is there."""
@@ -127,8 +149,8 @@ class Writer:
             self._quantity(target, spec, fallback, get)
         elif get_origin(kind.base) is tuple and _plain(spec) and spec.each is None:
             self._single(target, spec, kind, fallback, get)
-        elif spec.const is not None and self._constant_text(spec, kind):
-            self.line(f"{target} = {self.constant(text(spec.const))}")
+        elif spec.const is not None and get_origin(kind.base) is not tuple:
+            self._constant(target, spec, kind, fallback, get)
         elif spec.rules is not None and get_origin(kind.base) is not tuple and spec.time is None:
             self._rules(target, spec, kind, fallback, get)
         elif _plain(spec) and get_origin(kind.base) is not tuple and spec.time is None:
@@ -136,12 +158,18 @@ class Writer:
         else:
             self.interpreted(target, fallback, get)
 
-    def _constant_text(self, spec: FieldSpec, kind: Kind) -> bool:
-        return kind == Kind(str, None, kind.optional) and spec.key is None and spec.codes is None
+    def _constant(self, target: str, spec: FieldSpec, kind: Kind, fallback: Any, get: Getter) -> None:
+        if kind.base is str and kind.scalar is None and spec.key is None and spec.codes is None:
+            self.line(f"{target} = {self.constant(text(spec.const))}")
+        else:
+            # It needs no row; but what is said of it is said when there is one.
+            self.line(f"{target} = {self.constant(get)}(None, None, ctx)")
+            self.line(f"if {target} is None:")
+            self.put(target, fallback, 2)
 
     def interpreted(self, target: str, fallback: Any, get: Getter) -> None:
         """Write the call of a getter."""
-        self.line(f"{target} = {self.constant(get)}(row, up, ctx)")
+        self.line(f"{target} = {self.reach.call(self, get)}")
         self.line(f"if {target} is None:")
         self.put(target, fallback, 2)
 
@@ -182,8 +210,10 @@ class Writer:
         self.line(f"{value} = {self.path(paths[0])}")
         self.line(f"if {value}.__class__ is str and {value} != '':")
         self.line(f"{target} = ({self._convert(value, spec, element)},)", 2)
+        self.line(f"elif {value} is None or {value} == '':")
+        self.line(f"{target} = ()", 2)
         self.line("else:")
-        self.line(f"{target} = {self.constant(get)}(row, up, ctx)", 2)
+        self.line("raise Irregular", 2)
 
     def _flags(self, target: str, flags: tuple[str, ...]) -> None:
         """The same flags are set most of the time: equal ones mean the same, so they are remembered."""
@@ -200,15 +230,15 @@ class Writer:
         convert = checked_const(kind, self.env, self.place)
         word = "if"
         for rule in rules:
-            self.line(f"{word} {self._holds(rule)}:")
+            self.line(f"{word} {self.holds(rule.when)}:")
             self.line(f"{target} = {self.constant(convert(rule.then))}", 2)
             word = "elif"
         self.line("else:" if rules else "if True:")
         self.put(target, fallback if spec.default is None else convert(spec.default), 2)
 
-    def _holds(self, rule: Rule) -> str:
-        tests = [self._condition(path, expected) for path, expected in rule.when.items()]
-        return " and ".join(tests) or "True"
+    def holds(self, when: Mapping[str, Condition]) -> str:
+        """The expression that says whether all conditions hold."""
+        return " and ".join(self._condition(path, expected) for path, expected in when.items()) or "True"
 
     def _condition(self, path: str, expected: Any) -> str:
         words = expected_words(expected)
@@ -256,10 +286,15 @@ class Writer:
 
 
 def constructor(
-    cls: type, attributes: Sequence[Attribute], provenance: Getter | None, env: Environment, place: str
+    cls: type,
+    attributes: Sequence[Attribute],
+    provenance: Getter | None,
+    env: Environment,
+    place: str,
+    reach: Reach = OBJECTS,
 ) -> Build:
     """The function that makes a canonical row."""
-    writer = Writer(env)
+    writer = Writer(env, reach)
     given: list[str] = []
     whole = True
     for one in attributes:
@@ -285,9 +320,11 @@ def constructor(
     return build
 
 
-def values_maker(attributes: Sequence[Attribute], env: Environment, place: str) -> Getter:
+def values_maker(
+    attributes: Sequence[Attribute], env: Environment, place: str, reach: Reach = OBJECTS
+) -> Getter:
     """The function that makes some attributes alone, as a tuple; None where nothing is there."""
-    writer = Writer(env)
+    writer = Writer(env, reach)
     given = ""
     for one in attributes:
         target = writer.fresh("a")
@@ -301,10 +338,14 @@ def values_maker(attributes: Sequence[Attribute], env: Environment, place: str) 
 
 
 def provenance_maker(
-    spec: ProvenanceSpec, getters: Mapping[str, Getter], env: Environment, place: str
+    spec: ProvenanceSpec,
+    getters: Mapping[str, Getter],
+    env: Environment,
+    place: str,
+    reach: Reach = OBJECTS,
 ) -> Getter:
     """The function that makes the provenance of a raw row."""
-    writer = Writer(env)
+    writer = Writer(env, reach)
     kinds = {"source_key": Kind(str), "updated_at": Kind(datetime), "version": Kind(str)}
     for name, kind in kinds.items():
         told = getattr(spec, name)

@@ -37,6 +37,7 @@ class Maker:
     provenance: Getter | None
     mapped: frozenset[str]
     env: Environment
+    spec: TypeSpec
     attributes: tuple[Attribute, ...] = ()
 
     def builder(self, filled: Mapping[str, int]) -> Build:
@@ -141,15 +142,14 @@ def _maker(cls: type, spec: TypeSpec, env: Environment, place: str) -> Maker:
         place=place,
         getters={one.name: one.get for one in attributes if one.get is not None},
         fallbacks={one.name: one.fallback for one in attributes},
-        each=tuple(
-            compile_path(path) for path in ((spec.each,) if isinstance(spec.each, str) else spec.each or ())
-        ),
+        each=tuple(map(compile_path, spec.lists())),
         where=compile_where(spec.where),
         provenance=(
             None if spec.provenance is None else _provenance(spec.provenance, env, f"{place}.provenance")
         ),
         mapped=frozenset(spec.attributes()),
         env=env,
+        spec=spec,
         attributes=attributes,
     )
 
@@ -171,8 +171,7 @@ def _attributes(
         if kind.base is Provenance or spec is None:
             yield Attribute(name, kind, fallback)
         else:
-            get, direct = _getter(spec, hints[name], env, f"{place}.{name}")
-            yield Attribute(name, kind, fallback, spec, get, direct=direct)
+            yield _attribute(Attribute(name, kind, fallback, spec), hints[name], env, f"{place}.{name}")
 
 
 def _implied(name: str, env: Environment) -> FieldSpec | None:
@@ -181,22 +180,24 @@ def _implied(name: str, env: Environment) -> FieldSpec | None:
     return FieldSpec(const=env.system) if name == "system" else None
 
 
-def _getter(spec: FieldSpec, annotation: Any, env: Environment, place: str) -> tuple[Getter, Build | None]:
-    """How an attribute is made; where it is one object of the same raw row, by its generated function too."""
+def _attribute(one: Attribute, annotation: Any, env: Environment, place: str) -> Attribute:
+    """How an attribute is made."""
+    spec = one.spec or FieldSpec()
     kind = kind_of(annotation)
     inner = kind_of(get_args(kind.base)[0]).base if get_origin(kind.base) is tuple else kind.base
     if spec.fields is None or not is_dataclass(inner) or not isinstance(inner, type):
         if spec.fields is not None:
             env.fail(place, "is not an object: it has no fields")
-        return compile_field(spec, kind, env, place), None
+        return replace(one, get=compile_field(spec, kind, env, place))
     maker = _maker(inner, _nested(spec), env, place)
     missing = [name for name in required(maker) if name not in maker.getters]
     if missing:
         env.fail(place, f"{inner.__name__} needs {', '.join(missing)}")
     build = maker.builder({})
     if get_origin(kind.base) is tuple:
-        return _objects(maker, build), None
-    return _object(maker, build), None if maker.each or maker.where is not None else build
+        return replace(one, get=_objects(maker, build), maker=maker)
+    direct = None if maker.each or maker.where is not None else build
+    return replace(one, get=_object(maker, build), direct=direct, maker=maker)
 
 
 def _nested(spec: FieldSpec) -> TypeSpec:

@@ -1,8 +1,7 @@
 """A JSON-over-HTTP system by configuration alone: its tables compiled into reads and searches."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
@@ -31,6 +30,7 @@ from sources.rest.paging import Pager, Turn, below, turn
 from sources.rest.parts import link, parse_part
 from sources.rest.paths import compile_rows
 from sources.rest.spec import UnitSpec
+from sources.rest.typed import Typed, typed
 from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
 
@@ -165,6 +165,7 @@ class _Calling:
         body: dict[str, Any] | None,
         deadline: float,
         missing: frozenset[int] = frozenset(),
+        answer_of: Callable[[bytes], list[Any] | None] | None = None,
     ) -> Payload:
         """One page of the call."""
         spec, client = self.call_spec, self.source.client
@@ -177,7 +178,14 @@ class _Calling:
             params = [*params, *now.params]
         sent = encoded(body, headers)
         return await client.call(
-            spec.method, path, deadline=deadline, params=params, headers=headers, body=sent, missing=missing
+            spec.method,
+            path,
+            deadline=deadline,
+            params=params,
+            headers=headers,
+            body=sent,
+            missing=missing,
+            answer_of=answer_of,
         )
 
     def rows(self, payload: Payload) -> list[Any]:
@@ -210,6 +218,7 @@ class _Reading(_Calling):
         self.keys = key_parts(spec, first, specs, source.env, place)
         self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
+        self._shapes: dict[frozenset[type], Typed | None] = {}
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
             source.env.fail(
@@ -217,6 +226,18 @@ class _Reading(_Calling):
                 f"the rows do not say which key they belong to: map {', '.join(first.attributes)} of "
                 f"{first.part.type.__name__}, or leave out keys to make one call a key",
             )
+
+    def typed(self, wants: frozenset[type]) -> Typed | None:
+        """How answers are decoded into records where these classes are wanted; None where they are not."""
+        if wants not in self._shapes:
+            spec, config = self.spec, self.source.config
+            plain = spec.paging.style == "none" and spec.error is None and spec.row_error is None
+            self._shapes[wants] = (
+                typed(self.shape.parts, wants, config.rows[spec.row], f"rows.{spec.row}", spec.rows)
+                if plain
+                else None
+            )
+        return self._shapes[wants]
 
     async def fetch(self, batch: Batch) -> Bundle:
         """The bundle of a batch; raises SourceError where the whole call failed."""
@@ -232,8 +253,14 @@ class _Reading(_Calling):
             if isinstance(answer, SourceError):
                 cells.fail(call.places, answer)
             else:
-                rows, fetched_at = answer
-                cells.add(rows, fetched_at, call.places[0] if self.echo else None)
+                rows, payload = answer
+                echo = call.places[0] if self.echo else None
+                shape = self.typed(batch.wants)
+                if payload.typed is None or shape is None:
+                    cells.add(rows, payload.fetched_at, echo)
+                else:
+                    again = partial(self._again, payload)
+                    cells.add_typed(shape, payload.typed, again, payload.fetched_at, echo)
         return cells.finish()
 
     async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
@@ -243,23 +270,37 @@ class _Reading(_Calling):
             except SourceError as error:
                 return error
 
-    async def _pages(self, call: Call, batch: Batch) -> tuple[list[Any], datetime]:
-        """All rows of one call, page by page where the answer goes on."""
+    def _again(self, payload: Payload) -> list[Any]:
+        """The rows of an answer as they are."""
+        return self.rows_of(payload.again())
+
+    async def _pages(self, call: Call, batch: Batch) -> tuple[list[Any], Payload]:
+        """All rows of one call, page by page where the answer goes on, and the last answer."""
         spec, rows, cursor = self.spec, [], None
         missing = frozenset(spec.missing if spec.keys is None else ())
         paged = spec.paging.style != "none"
+        shape = self.typed(batch.wants)
         for _ in range(spec.max_pages):
             now = turn(spec.paging, cursor, spec.page_size) if paged else Turn()
             payload = await self.send(
-                now, call.path, call.params, call.headers, call.body, batch.deadline, missing
+                now,
+                call.path,
+                call.params,
+                call.headers,
+                call.body,
+                batch.deadline,
+                missing,
+                None if shape is None else shape.answer,
             )
+            if payload.typed is not None:
+                return [], payload
             found = self.rows(payload)
             if not paged:
-                return found, payload.fetched_at
+                return found, payload
             page, cursor, _ = self.pager.cut(now, found, payload.value, payload.headers)
             rows += page
             if cursor is None:
-                return rows, payload.fetched_at
+                return rows, payload
         raise SourceRefused(
             f"{self.source.code} has more than {spec.max_pages * spec.page_size} rows for one call of {self.name}",
             hint=f"lower systems.{self.source.code}.reads.{self.name}.max_keys",
