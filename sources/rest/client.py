@@ -23,7 +23,8 @@ _decoder = msgspec.json.Decoder(float_hook=str)
 class Payload:
     """A decoded answer. ``found`` is False where the status said that nothing is known.
 
-    Where it could be decoded into records, ``typed`` are its rows, and ``again`` decodes it as it is.
+    Where it could be decoded into records, ``typed`` are its rows, ``value`` is what else is needed of it, and ``again``
+    decodes it as it is.
     """
 
     value: Any
@@ -52,7 +53,7 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         missing: frozenset[int] = frozenset(),
-        answer_of: Callable[[bytes], list[Any] | None] | None = None,
+        answer_of: Callable[[bytes], tuple[list[Any], Any] | None] | None = None,
     ) -> Payload:
         """One call; raises SourceError. Statuses in ``missing`` mean that nothing is known.
 
@@ -70,7 +71,9 @@ class RestClient:
             raise SourceRefused(f"{self._code} answered {method} {path} with {answer.status}{said}")
         again = partial(self._decode, answer.body, f"{method} {path}")
         typed = None if answer_of is None else answer_of(answer.body)
-        return Payload(again() if typed is None else None, answer.headers, now, typed=typed, again=again)
+        if typed is None:
+            return Payload(again(), answer.headers, now, again=again)
+        return Payload(typed[1], answer.headers, now, typed=typed[0], again=again)
 
     def _decode(self, body: bytes, where: str) -> Any:
         try:

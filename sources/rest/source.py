@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from schema.base import KEYS
@@ -165,7 +166,7 @@ class _Calling:
         body: dict[str, Any] | None,
         deadline: float,
         missing: frozenset[int] = frozenset(),
-        answer_of: Callable[[bytes], list[Any] | None] | None = None,
+        answer_of: Callable[[bytes], tuple[list[Any], Any] | None] | None = None,
     ) -> Payload:
         """One page of the call."""
         spec, client = self.call_spec, self.source.client
@@ -206,6 +207,13 @@ class _Calling:
             ) from error
 
 
+class _Piece(NamedTuple):
+    """Rows of one answer; ``again`` gives them as they are in it where they are records."""
+
+    rows: list[Any]
+    again: Callable[[], list[Any]] | None
+
+
 class _Reading(_Calling):
     """A read: keys in, bundle out."""
 
@@ -218,6 +226,7 @@ class _Reading(_Calling):
         self.keys = key_parts(spec, first, specs, source.env, place)
         self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
+        self.paged = spec.paging.style != "none"
         self._shapes: dict[frozenset[type], Typed | None] = {}
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
@@ -230,12 +239,11 @@ class _Reading(_Calling):
     def typed(self, wants: frozenset[type]) -> Typed | None:
         """How answers are decoded into records where these classes are wanted; None where they are not."""
         if wants not in self._shapes:
-            spec, config = self.spec, self.source.config
-            plain = spec.paging.style == "none" and spec.error is None and spec.row_error is None
+            spec, row = self.spec, self.source.config.rows[self.spec.row]
+            plain = spec.error is None and spec.row_error is None
+            place, paths = f"rows.{spec.row}", self.pager.paths()
             self._shapes[wants] = (
-                typed(self.shape.parts, wants, config.rows[spec.row], f"rows.{spec.row}", spec.rows)
-                if plain
-                else None
+                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
             )
         return self._shapes[wants]
 
@@ -253,14 +261,9 @@ class _Reading(_Calling):
             if isinstance(answer, SourceError):
                 cells.fail(call.places, answer)
             else:
-                rows, payload = answer
-                echo = call.places[0] if self.echo else None
-                shape = self.typed(batch.wants)
-                if payload.typed is None or shape is None:
-                    cells.add(rows, payload.fetched_at, echo)
-                else:
-                    again = partial(self._again, payload)
-                    cells.add_typed(shape, payload.typed, again, payload.fetched_at, echo)
+                pieces, fetched_at = answer
+                for piece in pieces:
+                    self._add(cells, piece, fetched_at, call.places[0] if self.echo else None, batch.wants)
         return cells.finish()
 
     async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
@@ -270,37 +273,38 @@ class _Reading(_Calling):
             except SourceError as error:
                 return error
 
-    def _again(self, payload: Payload) -> list[Any]:
-        """The rows of an answer as they are."""
-        return self.rows_of(payload.again())
+    def _add(
+        self, cells: Cells, piece: _Piece, fetched_at: datetime, echo: int | None, wants: frozenset[type]
+    ) -> None:
+        shape = self.typed(wants)
+        if piece.again is None or shape is None:
+            cells.add(piece.rows, fetched_at, echo)
+        else:
+            cells.add_typed(shape, piece.rows, piece.again, fetched_at, echo)
 
-    async def _pages(self, call: Call, batch: Batch) -> tuple[list[Any], Payload]:
-        """All rows of one call, page by page where the answer goes on, and the last answer."""
-        spec, rows, cursor = self.spec, [], None
+    def _again(self, now: Turn, payload: Payload) -> list[Any]:
+        """The rows of a page as they are in the answer."""
+        rows = self.rows_of(payload.again())
+        return self.pager.cut(now, rows, payload.value, payload.headers)[0] if self.paged else rows
+
+    async def _pages(self, call: Call, batch: Batch) -> tuple[list[_Piece], datetime]:
+        """All rows of one call, page by page where the answer goes on, and when the last was fetched."""
+        spec, cursor, shape = self.spec, None, self.typed(batch.wants)
         missing = frozenset(spec.missing if spec.keys is None else ())
-        paged = spec.paging.style != "none"
-        shape = self.typed(batch.wants)
+        answer_of = None if shape is None else shape.answer
+        pieces: list[_Piece] = []
         for _ in range(spec.max_pages):
-            now = turn(spec.paging, cursor, spec.page_size) if paged else Turn()
+            now = turn(spec.paging, cursor, spec.page_size) if self.paged else Turn()
             payload = await self.send(
-                now,
-                call.path,
-                call.params,
-                call.headers,
-                call.body,
-                batch.deadline,
-                missing,
-                None if shape is None else shape.answer,
+                now, call.path, call.params, call.headers, call.body, batch.deadline, missing, answer_of
             )
-            if payload.typed is not None:
-                return [], payload
-            found = self.rows(payload)
-            if not paged:
-                return found, payload
-            page, cursor, _ = self.pager.cut(now, found, payload.value, payload.headers)
-            rows += page
+            rows = self.rows(payload) if payload.typed is None else payload.typed
+            if self.paged:
+                rows, cursor, _ = self.pager.cut(now, rows, payload.value, payload.headers)
+            again = None if payload.typed is None else partial(self._again, now, payload)
+            pieces.append(_Piece(rows, again))
             if cursor is None:
-                return rows, payload
+                return pieces, payload.fetched_at
         raise SourceRefused(
             f"{self.source.code} has more than {spec.max_pages * spec.page_size} rows for one call of {self.name}",
             hint=f"lower systems.{self.source.code}.reads.{self.name}.max_keys",

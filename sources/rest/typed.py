@@ -175,11 +175,17 @@ class Typed:
     provenance: Getter
     told: Getter
     cells: tuple[tuple[Linked, Callable[[Any, Context, tuple[str, ...]], Any]], ...]
-    answer: Callable[[bytes], list[Any] | None]
+    answer: Callable[[bytes], tuple[list[Any], Any] | None]
+    """A body's rows, and of the rest what paging needs, as it is; None where it has not this shape."""
 
 
 def typed(
-    parts: Sequence[Linked], wants: frozenset[type], row: RowSpec, place: str, rows: str
+    parts: Sequence[Linked],
+    wants: frozenset[type],
+    row: RowSpec,
+    place: str,
+    rows: str,
+    paging: Sequence[str] = (),
 ) -> Typed | None:
     """The shape for these parts of a row, which is at ``rows`` of an answer; None where there is none."""
     root, first = Node({}), parts[0]
@@ -192,6 +198,7 @@ def typed(
             found, node = Records(root).way(writer, rows, "list")
         else:
             found, node = "row", root
+        heads = [(split_path(path)[1], _reader(path, root, env)) for path in paging]
         reach = Records(node)
         provenance = _provenance(row.provenance, env, f"{place}.provenance", reach)
         known = {one.name: one for one in first.maker.attributes}
@@ -203,17 +210,34 @@ def typed(
         return None
     writer.line(f"return {found}")
     shape = record if node is not root else list[record] | record
-    return Typed(provenance, told, cells, _answers(shape, writer.finish("row")))
+    return Typed(provenance, told, cells, _answers(shape, writer.finish("row"), heads))
 
 
-def _answers(shape: Any, rows: Callable[[Any], Any]) -> Callable[[bytes], list[Any] | None]:
+def _reader(path: str, root: Node, env: Environment) -> Callable[[Any], Any]:
+    """The function that reads a value off the whole answer."""
+    writer = Writer(env, Records(root))
+    writer.line(f"return {writer.path(path)}")
+    read: Callable[[Any], Any] = writer.finish("row")
+    return read
+
+
+def _answers(
+    shape: Any, rows: Callable[[Any], Any], heads: Sequence[tuple[list[str], Callable[[Any], Any]]]
+) -> Callable[[bytes], tuple[list[Any], Any] | None]:
     decoder = msgspec.json.Decoder(shape, float_hook=str)
 
-    def answer(body: bytes) -> list[Any] | None:
+    def answer(body: bytes) -> tuple[list[Any], Any] | None:
         try:
-            found = rows(decoder.decode(body))
+            whole = decoder.decode(body)
+            found = rows(whole)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, list) else [] if found is None else [found]
+        head: dict[str, Any] = {}
+        for (*way, last), read in heads:
+            at = head
+            for name in way:
+                at = at.setdefault(name, {})
+            at[last] = read(whole)
+        return found if isinstance(found, list) else [] if found is None else [found], head
 
     return answer
