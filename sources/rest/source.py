@@ -98,6 +98,10 @@ class Rest(Source):
             for s in self._searches.values()
         ]
 
+    def shape(self, read: str, wants: frozenset[type]) -> Typed | None:
+        """The records into which the answers of a read are decoded; None where they are taken as they are."""
+        return self._reads[read].typed(wants)
+
     def spelling(self, kind: str) -> KeySpelling | None:
         """As ``keys`` says, else as the reads that are asked by keys of this kind send them."""
         if kind not in self._spelled:

@@ -122,7 +122,11 @@ def duration_reader(unit: str) -> Callable[[Any], str]:
     seconds = {"seconds": 1, "minutes": 60, "hours": 3600}.get(unit)
 
     def number(value: Any) -> str:
-        return duration(Decimal(str(value)) * (seconds or 1))
+        text = str(value)
+        if text.isascii() and text.isdecimal() and len(text) < 12:
+            # Whole numbers need no decimals; they come out the same.
+            return _whole(int(text) * (seconds or 1))
+        return duration(Decimal(text) * (seconds or 1))
 
     return _checked if seconds is None else number
 
@@ -132,6 +136,13 @@ def _checked(value: Any) -> str:
     if _DURATION.fullmatch(text) is None:
         raise ValueError(f"duration {text!r} is not ISO 8601: say what it is written in (duration)")
     return text
+
+
+def _whole(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{f'{hours}H' if hours else ''}{f'{minutes}M' if minutes else ''}{f'{rest}S' if rest else ''}"
+    return f"PT{text or '0S'}"
 
 
 def duration(seconds: Decimal) -> str:

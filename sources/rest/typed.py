@@ -228,9 +228,14 @@ def _answers(
 
     def answer(body: bytes) -> tuple[list[Any], Any] | None:
         try:
+            if not body.isascii():
+                # What the decoder skips it does not check: text of another encoding is no answer wherever it is.
+                body.decode()
             whole = decoder.decode(body)
             found = rows(whole)
         except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        if found is None:
             return None
         head: dict[str, Any] = {}
         for (*way, last), read in heads:
@@ -238,6 +243,6 @@ def _answers(
             for name in way:
                 at = at.setdefault(name, {})
             at[last] = read(whole)
-        return found if isinstance(found, list) else [] if found is None else [found], head
+        return found if isinstance(found, list) else [found], head
 
     return answer
