@@ -85,7 +85,11 @@ def _iso(value: Any) -> datetime:
 
 
 def _odata(value: Any) -> datetime:
-    match = _ODATA.fullmatch(str(value))
+    text = str(value)
+    digits = text[6:-2]
+    if digits.isascii() and digits.isdecimal() and text[:6] == "/Date(" and text[-2:] == ")/":
+        return _EPOCH + timedelta(milliseconds=int(digits))
+    match = _ODATA.fullmatch(text)
     if match is None:
         raise ValueError(f"time {value!r} is not /Date(…)/")
     return _EPOCH + timedelta(milliseconds=int(match[1]))
