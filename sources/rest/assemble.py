@@ -161,6 +161,8 @@ class Cells:
                 return False
             place = places[0]
             key = self.asked.expected[place]
+            if not all(_fits(linked, self.bundle[linked.part.type][place], key) for linked, _ in shape.cells):
+                return False
             made = [
                 (linked, self.bundle[linked.part.type], cell(row, ctx, key)) for linked, cell in shape.cells
             ]
@@ -169,13 +171,8 @@ class Cells:
         if place not in self._found:
             self._found.add(place)
             self._list(place)
-        if not all(_fits(linked, cells[place], key) for linked, cells, _ in made):
-            return False
         for linked, cells, cell in made:
-            if linked.part.many:
-                cells[place] += cell
-            else:
-                cells[place] = cell
+            _put(linked, cells, place, cell)
         return True
 
     def _quick(self, linked: Linked, row: Any, ctx: Context, place: int, echo: int | None) -> bool:
@@ -187,10 +184,7 @@ class Cells:
             made = linked.cell(row, ctx, key)
         except Exception:
             return False
-        if linked.part.many:
-            cells[place] += made
-        else:
-            cells[place] = made
+        _put(linked, cells, place, made)
         return True
 
     def _blame(self, places: list[int], error: SourceError) -> None:
@@ -291,8 +285,16 @@ class Cells:
 
 def _fits(linked: Linked, held: Any, key: tuple[str, ...]) -> bool:
     """Whether a cell is still open for a row of an ordinary key."""
-    free = held.__class__ is list if linked.part.many else held is None
+    free = held is None or (linked.part.many and held.__class__ is list)
     return free and len(key) == len(linked.attributes)
+
+
+def _put(linked: Linked, cells: list[Any], place: int, made: Any) -> None:
+    """Put a row into its open cell, or add rows to it."""
+    if linked.part.many and cells[place] is not None:
+        cells[place] += made
+    else:
+        cells[place] = made
 
 
 def _own(linked: Linked, echo: int | None) -> bool:

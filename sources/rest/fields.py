@@ -146,41 +146,52 @@ def _rules(spec: FieldSpec) -> Getter:
 
 
 def _template(template: str) -> Getter:
-    pieces = _HOLE.split(template)
-    fixed, paths = pieces[::2], [compile_path(path) for path in pieces[1::2]]
+    paths, fill = template_filler(template)
+    getters = [compile_path(path) for path in paths]
+    return lambda row, up, ctx: fill([get(row, up, ctx) for get in getters])
 
-    def fill(row: Any, up: Any, ctx: Context) -> Any:
-        values = [get(row, up, ctx) for get in paths]
+
+def template_filler(template: str) -> tuple[list[str], Convert]:
+    """The paths of a template, and the function from their values to its text; None where one is missing."""
+    pieces = _HOLE.split(template)
+    fixed = pieces[::2]
+
+    def fill(values: Any) -> Any:
         if any(value is None or value == "" for value in values):
             return None
         return "".join(a + b for a, b in zip(fixed, [*map(text, values), ""], strict=True))
 
-    return fill
+    return pieces[1::2], fill
 
 
 def _ref(parts: tuple[str, ...], env: Environment, place: str) -> Getter:
-    compiled = [_spelled(part, env, place) for part in parts]
-
-    def refer(row: Any, up: Any, ctx: Context) -> Any:
-        values = [get(row, up, ctx) for get in compiled]
-        return None if None in values else join_key(*values)
-
-    return refer
+    paths, join = ref_joiner(parts, env, place)
+    getters = [compile_path(path) for path in paths]
+    return lambda row, up, ctx: join([get(row, up, ctx) for get in getters])
 
 
-def _spelled(part: str, env: Environment, place: str) -> Getter:
-    """A part of a key of keys: ``path``, ``path:spelling`` or ``=constant``."""
-    if part.startswith("="):
-        return lambda row, up, ctx: part[1:]
-    path, _, named = part.partition(":")
-    get = compile_path(path)
-    spell = inward(env.spelling(named, place)) if named else same
+def ref_joiner(parts: tuple[str, ...], env: Environment, place: str) -> tuple[list[str], Convert]:
+    """The paths of a key of keys, and the function from their values to it; None where one is missing.
 
-    def read(row: Any, up: Any, ctx: Context) -> Any:
-        value = get(row, up, ctx)
-        return None if value is None or value == "" else spell(text(value))
+    A part is ``path``, ``path:spelling`` or ``=constant``.
+    """
+    paths = [part.partition(":")[0] for part in parts if not part.startswith("=")]
+    spelled = [None if part.startswith("=") else _speller(part, env, place) for part in parts]
 
-    return read
+    def join(values: Any) -> Any:
+        told, keys = iter(values), list[Any]()
+        for part, spell in zip(parts, spelled, strict=True):
+            value = part[1:] if spell is None else next(told)
+            there = value is not None and value != ""
+            keys.append(value if spell is None else spell(text(value)) if there else None)
+        return None if None in keys else join_key(*keys)
+
+    return paths, join
+
+
+def _speller(part: str, env: Environment, place: str) -> Convert:
+    named = part.partition(":")[2]
+    return inward(env.spelling(named, place)) if named else same
 
 
 def converter(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Convert:

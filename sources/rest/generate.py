@@ -16,7 +16,16 @@ from typing import Any, TypeAlias, get_origin
 from schema.base import ConversionRule, Provenance, Quantity
 from sources.rest.conditions import expected_words, spoken, test_of
 from sources.rest.environment import Environment, Getter
-from sources.rest.fields import Kind, checked_const, converter, default_of, flags_set, kind_of
+from sources.rest.fields import (
+    Kind,
+    checked_const,
+    converter,
+    default_of,
+    flags_set,
+    kind_of,
+    ref_joiner,
+    template_filler,
+)
 from sources.rest.paths import compile_path, split_path
 from sources.rest.spec import Condition, FieldSpec, ProvenanceSpec
 from sources.rest.values import multiplied, text, unit_reader
@@ -155,8 +164,21 @@ class Writer:
             self._rules(target, spec, kind, fallback, get)
         elif _plain(spec) and get_origin(kind.base) is not tuple and spec.time is None:
             self._converted(target, spec, kind, fallback)
+        elif _gathered(spec, kind):
+            self._gathered(target, spec, fallback)
         else:
             self.interpreted(target, fallback, get)
+
+    def _gathered(self, target: str, spec: FieldSpec, fallback: Any) -> None:
+        """A text of several values."""
+        if spec.template is not None:
+            paths, make = template_filler(spec.template)
+        else:
+            paths, make = ref_joiner(spec.ref or (), self.env, self.place)
+        values = "".join(f"{self.path(path)}, " for path in paths)
+        self.line(f"{target} = {self.constant(make)}(({values}))")
+        self.line(f"if {target} is None:")
+        self.put(target, fallback, 2)
 
     def _constant(self, target: str, spec: FieldSpec, kind: Kind, fallback: Any, get: Getter) -> None:
         if kind.base is str and kind.scalar is None and spec.key is None and spec.codes is None:
@@ -358,6 +380,13 @@ def provenance_maker(
     writer.line(f"return {make}({system}, ctx.fetched_at, source_key, updated_at, version)")
     made: Getter = writer.finish("row, up, ctx")
     return made
+
+
+def _gathered(spec: FieldSpec, kind: Kind) -> bool:
+    """Whether a text is put together of several values, and that is all."""
+    others = (spec.const, spec.rules, spec.flags, spec.each, spec.fields, spec.time, spec.key, spec.codes)
+    plain = spec.default is None and all(other is None for other in others)
+    return plain and kind.base is str and kind.scalar is None and bool(spec.template or spec.ref)
 
 
 def _plain(spec: FieldSpec) -> bool:
