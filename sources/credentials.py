@@ -1,11 +1,13 @@
-"""Credentials of a system: where its secrets are kept, and how it wants to be convinced of them.
+"""Credentials of a system: where its secrets are kept, how it wants to be convinced of them, and how it is trusted.
 
 A secret is named by reference, never written down: ``{env = "X"}``, ``{file = "/run/secrets/x"}`` or
 ``{command = ["pass", "show", "x"]}``. A literal ``{value = "demo"}`` is allowed only for a system on this machine.
 """
 
 import os
+import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -115,12 +117,50 @@ class OAuth2(_Model):
 Auth: TypeAlias = Annotated[NoAuth | Basic | Bearer | ApiKey | OAuth2, Field(discriminator="type")]
 
 
+class Tls(_Model):
+    """How an HTTPS system is trusted, and how we show who we are."""
+
+    verify: bool = Field(default=True, description="Check the certificate; off only for systems on loopback.")
+    ca_file: Path | None = Field(default=None, description="PEM bundle of a private authority.")
+    cert_file: Path | None = Field(default=None, description="PEM client certificate.")
+    key_file: Path | None = Field(default=None, description="PEM key of the client certificate.")
+
+    def context(self) -> ssl.SSLContext:
+        """The TLS context; raises ConfigError where a file cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"TLS files cannot be used: {error.strerror or type(error).__name__}"
+            ) from error
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
 def secrets_of(auth: Auth) -> Iterator[tuple[str, Secret]]:
     """The secrets of these credentials with the names of their settings."""
     for name in type(auth).model_fields:
         value = getattr(auth, name)
         if isinstance(value, Secret):
             yield name, value
+
+
+def fixed_headers(auth: Auth, secret: str) -> dict[str, str]:
+    """The headers that show these credentials with every request; none where tokens are fetched first."""
+    if isinstance(auth, Basic):
+        return {"Authorization": basic(auth.username, secret)}
+    if isinstance(auth, Bearer):
+        return {"Authorization": f"Bearer {secret}"}
+    return {auth.header: f"{auth.prefix}{secret}"} if isinstance(auth, ApiKey) else {}
+
+
+def basic(user: str, password: str) -> str:
+    """User and password as the Authorization header has them."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def is_loopback(url: str) -> bool:

@@ -169,7 +169,8 @@ class Guard:
         self, name: str, lane: Lane, limit: float, fetch: Callable[[float], Awaitable[T]]
     ) -> T:
         self._fail_fast(lane)
-        await self._waited(self._gate.enter, name, lane, limit)
+        if self._clock() >= limit or not self._gate.step_in(lane):
+            await self._waited(self._gate.enter, name, lane, limit)
         try:
             self._fail_fast(lane)
             self._circuit, permit = breaker.admit(self._circuit, self._clock())

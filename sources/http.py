@@ -5,21 +5,19 @@ Redirects are not followed: a system that moved is a setting to mend, and creden
 """
 
 import asyncio
-import ssl
+import re
 import time
-from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
+from functools import lru_cache, partial
 from typing import NoReturn, TypeAlias
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx2
-import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+import aiohttp
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from yarl import URL
 
 from schema.errors import (
     ConfigError,
@@ -30,42 +28,19 @@ from schema.errors import (
     SourceUnavailable,
 )
 from sources.base import Lane
-from sources.credentials import ApiKey, Auth, Basic, Bearer, NoAuth, OAuth2, is_loopback, secrets_of
+from sources.credentials import Auth, NoAuth, OAuth2, Tls, fixed_headers, is_loopback, secrets_of
 from sources.lanes import Gate
 from sources.passage import PASSAGE
 from sources.settings import SystemConfig
 from sources.skew import Skew, bounds, learned
+from sources.tokens import Tokens
 
-Transport: TypeAlias = httpx2.AsyncBaseTransport
 Pairs: TypeAlias = Sequence[tuple[str, str]]
-TOKEN_MARGIN = 30.0
-"""Seconds before its end at which a token is renewed (a tenth of its life where that is shorter)."""
-
-
-class Tls(BaseModel):
-    """How an HTTPS system is trusted, and how we show who we are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    verify: bool = Field(default=True, description="Check the certificate; off only for systems on loopback.")
-    ca_file: Path | None = Field(default=None, description="PEM bundle of a private authority.")
-    cert_file: Path | None = Field(default=None, description="PEM client certificate.")
-    key_file: Path | None = Field(default=None, description="PEM key of the client certificate.")
-
-    def context(self) -> ssl.SSLContext:
-        """The TLS context; raises ConfigError where a file cannot be used."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.cert_file is not None:
-                context.load_cert_chain(self.cert_file, self.key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"TLS files cannot be used: {error.strerror or type(error).__name__}"
-            ) from error
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+IDLE = 5.0
+"""Seconds for which an idle connection is kept: most servers close theirs soon after."""
+LONGEST_HEADER = 65_536
+_PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*").fullmatch
+_ODD = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 
 
 class HttpConfig(SystemConfig):
@@ -120,17 +95,95 @@ class HttpConfig(SystemConfig):
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent. The URL is escaped; of headers whose names differ in case only, the last counts."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. Header names are lower case."""
+    """A whole answer. Header names are lower case; one that came several times is joined by commas."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class _Token(msgspec.Struct):
-    access_token: str
-    expires_in: float | str | None = None
+Heard: TypeAlias = Callable[[Mapping[str, str]], None]
+"""Told the headers of an answer as soon as they are there, before its body is."""
+Transport: TypeAlias = Callable[[Request, Heard], Awaitable[Answer]]
+"""What carries requests in place of the network, for tests."""
+
+
+class _Wire:
+    """The connections to one system, by aiohttp: the only place that knows the client.
+
+    It waits without bounds: the deadline is kept around it. It sends nothing twice: every request has been paid for.
+    """
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._code, self._most = config.code, config.max_body_bytes
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=config.max_connections, keepalive_timeout=IDLE, ssl=config.tls.context()
+            ),
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            max_field_size=LONGEST_HEADER,
+            max_line_size=LONGEST_HEADER,
+            proxy=config.proxy,
+            skip_auto_headers=("Content-Type",),
+            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+            trust_env=False,
+        )
+        # There is no public word for it: a request on a connection that broke would be sent again behind our back.
+        self._session._retry_connection = False
+        self.close = self._session.close
+
+    async def __call__(self, request: Request, heard: Heard) -> Answer:
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body,
+                allow_redirects=False,
+            )
+            try:
+                headers = _joined(response.headers.items())
+                heard(headers)
+                body = await self._read(response.content)
+            except BaseException:
+                response.close()
+                raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # The client's own text may hold the URL with its query: only the kind of failure is told.
+            raise SourceUnavailable(f"{self._code} is not reachable: {type(error).__name__}") from error
+        return Answer(response.status, headers, body)
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await content.readany():
+            size += len(chunk)
+            if size > self._most:
+                raise SourceUnavailable(
+                    f"{self._code} sent more than {self._most} bytes",
+                    hint="ask for smaller pages, or raise max_body_bytes",
+                )
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
 
 
 class Http:
@@ -149,36 +202,29 @@ class Http:
         self._wall = wall
         self._gate = Gate(config.max_connections, config.lanes.in_order())
         self.code = config.code
-        self._transport = transport
-        self._client: httpx2.AsyncClient | None = None
-        self._fixed: dict[str, str] = {}
-        self._secret = ""
-        self._token: tuple[str, float] | None = None
-        self._renewing = asyncio.Lock()
+        self._given = transport
+        self._carry: Transport | None = None
+        self._wire: _Wire | None = None
+        self._base = str(URL(config.base_url)).rstrip("/")
+        self._headers = {"Accept": "application/json", "User-Agent": "crossdock", **config.headers}
+        """Of every request; those of the credentials are added to them where they are always the same."""
+        self._fixed = self._headers
+        self._tokens: Tokens | None = None
 
     async def open(self) -> None:
         """Resolve secrets and build the client; raises ConfigError, never because the system is down."""
-        if self._client is not None:
+        if self._carry is not None:
             return
         await self._credentials()
-        config = self.config
-        self._client = httpx2.AsyncClient(
-            headers={"Accept": "application/json", "User-Agent": "crossdock", **config.headers},
-            verify=config.tls.context(),
-            proxy=config.proxy,
-            limits=httpx2.Limits(
-                max_connections=config.max_connections, max_keepalive_connections=config.max_connections
-            ),
-            transport=self._transport,
-            trust_env=False,
-            follow_redirects=False,
-        )
+        if self._given is None:
+            self._wire = _Wire(self.config)
+        self._carry = self._given or self._wire
 
     async def close(self) -> None:
         """Give back the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        wire, self._wire, self._carry = self._wire, None, None
+        if wire is not None:
+            await wire.close()
 
     def clock_skew_ms(self) -> int | None:
         """How far the system's clock is ahead of ours, in milliseconds; None before the first dated answer."""
@@ -192,14 +238,9 @@ class Http:
                 secret = await asyncio.to_thread(reference.resolve)
             except ConfigError as error:
                 raise ConfigError(f"systems.{self.code}.auth.{name}: {error}", hint=error.hint) from error
-        if isinstance(auth, Basic):
-            pair = b64encode(f"{auth.username}:{secret}".encode()).decode()
-            self._fixed = {"Authorization": f"Basic {pair}"}
-        elif isinstance(auth, Bearer):
-            self._fixed = {"Authorization": f"Bearer {secret}"}
-        elif isinstance(auth, ApiKey):
-            self._fixed = {auth.header: f"{auth.prefix}{secret}"}
-        self._secret = secret
+        self._fixed = {**self._headers, **fixed_headers(auth, secret)}
+        if isinstance(auth, OAuth2):
+            self._tokens = Tokens(self.code, auth, secret, self._granted)
 
     async def send(
         self,
@@ -216,139 +257,74 @@ class Http:
 
         Statuses of 200 to 299 and those in ``allow`` are answers; all others raise SourceError.
         """
-        url = f"{self.config.base_url}{path}"
-        where = f"{method} {urlsplit(url).path}"
         left = deadline - time.monotonic()
         if left <= 0:
             raise SourceTimeout(f"no time was left to ask {self.code}")
+        url = f"{self._base}{_escaped(path)}"
+        if params:
+            url = f"{url}{'&' if '?' in path else '?'}{urlencode(params)}"
+        request = Request(method, url, {**self._fixed, **headers} if headers else self._fixed, body)
         try:
             async with asyncio.timeout(left):
-                answer = await self._authorised(method, url, params, headers or {}, body, deadline)
+                answer = await self._authorised(request, deadline)
         except TimeoutError as error:
-            raise SourceTimeout(f"{self.code} did not answer {where} in time") from error
+            raise SourceTimeout(f"{self.code} did not answer {_where(request)} in time") from error
         if answer.status < 200 or (answer.status >= 300 and answer.status not in allow):
-            self._raise(answer, where)
+            self._raise(answer, _where(request))
         return answer
 
-    async def _authorised(
-        self,
-        method: str,
-        url: str,
-        params: Pairs,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: float,
-    ) -> Answer:
-        auth = self.config.auth
-
-        async def exchange(sent: Mapping[str, str]) -> Answer:
-            async with self._let_in():
-                return await self._exchange(method, url, params, {**sent, **self._left(deadline)}, body)
-
-        if not isinstance(auth, OAuth2):
-            return await exchange({**self._fixed, **headers})
-        token = await self._bearer(auth, refused=None)
-        answer = await exchange({**headers, "Authorization": f"Bearer {token}"})
+    async def _authorised(self, request: Request, deadline: float) -> Answer:
+        if self._tokens is None:
+            return await self._let_in(request, deadline)
+        token = await self._tokens.bearer(refused=None)
+        answer = await self._let_in(_bearing(request, token), deadline)
         if answer.status != 401:
             return answer
-        token = await self._bearer(auth, refused=token)
-        return await exchange({**headers, "Authorization": f"Bearer {token}"})
+        token = await self._tokens.bearer(refused=token)
+        return await self._let_in(_bearing(request, token), deadline)
 
-    @asynccontextmanager
-    async def _let_in(self) -> AsyncIterator[None]:
+    async def _let_in(self, request: Request, deadline: float) -> Answer:
         """Pay for a request and wait for a connection, the most urgent first: the pool itself knows no lanes."""
         passage = PASSAGE.get()
         lane = Lane.APP if passage is None else passage.lane
         if passage is not None:
             await passage.request()
-        await self._gate.enter(lane)
+        if not self._gate.step_in(lane):
+            await self._gate.enter(lane)
         began = time.monotonic()
         try:
-            yield
+            if self.config.deadline_header is not None:
+                # How long the answer is waited for, where the system wants to know it.
+                left = {self.config.deadline_header: str(max(0, int((deadline - began) * 1000)))}
+                request = replace(request, headers={**request.headers, **left})
+            return await self._exchange(request, partial(self._compare, self._wall()))
         finally:
             self._gate.leave(lane)
             if passage is not None:
                 passage.longest = max(passage.longest, time.monotonic() - began)
 
-    def _left(self, deadline: float) -> dict[str, str]:
-        """The header that says how long the answer is waited for, where the system wants it."""
-        name = self.config.deadline_header
-        if name is None:
-            return {}
-        return {name: str(max(0, int((deadline - time.monotonic()) * 1000)))}
-
-    async def _bearer(self, auth: OAuth2, refused: str | None) -> str:
-        """The token in hand, or a new one when it ran out or was refused; one renewal at a time."""
-        async with self._renewing:
-            held = self._token
-            if held is not None and held[0] != refused and time.monotonic() < held[1]:
-                return held[0]
-            self._token = await self._renew(auth)
-            return self._token[0]
-
-    async def _renew(self, auth: OAuth2) -> tuple[str, float]:
-        form = {"grant_type": "client_credentials", **auth.params}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        if auth.scope:
-            form["scope"] = auth.scope
-        if auth.send == "basic":
-            pair = b64encode(f"{auth.client_id}:{self._secret}".encode()).decode()
-            headers["Authorization"] = f"Basic {pair}"
-        else:
-            form |= {"client_id": auth.client_id, "client_secret": self._secret}
-        url = auth.token_url if "://" in auth.token_url else f"{self.config.base_url}{auth.token_url}"
-        answer = await self._exchange("POST", url, (), headers, urlencode(form).encode())
+    async def _granted(self, url: str, headers: Mapping[str, str], form: bytes) -> bytes:
+        """The answer to a request for a token."""
+        url = str(URL(url)) if "://" in url else f"{self._base}{_escaped(url)}"
+        heard = partial(self._compare, self._wall()) if url.startswith(self._base) else _unheard
+        answer = await self._exchange(Request("POST", url, {**self._headers, **headers}, form), heard)
         if answer.status in (400, 401, 403):
-            raise SourceForbidden(f"{self.code} gave no token for client {auth.client_id!r}: {answer.status}")
+            who = "" if self._tokens is None else f" for client {self._tokens.client!r}"
+            raise SourceForbidden(f"{self.code} gave no token{who}: {answer.status}")
         if answer.status != 200:
             self._raise(answer, "the token request")
-        try:
-            token = msgspec.json.decode(answer.body, type=_Token)
-            life = float(token.expires_in or 300)
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise SourceUnavailable(f"{self.code} answered the token request with something else") from error
-        return token.access_token, time.monotonic() + life - min(TOKEN_MARGIN, life / 10)
+        return answer.body
 
-    async def _exchange(
-        self, method: str, url: str, params: Pairs, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
-        if self._client is None:
+    async def _exchange(self, request: Request, heard: Heard) -> Answer:
+        if self._carry is None:
             raise SourceUnavailable(f"the connection to {self.code} is not open")
-        request = self._client.build_request(
-            method, url, params=list(params) or None, headers=dict(headers), content=body, timeout=None
-        )
-        sent = self._wall()
-        try:
-            response = await self._client.send(request, stream=True)
-            if url.startswith(self.config.base_url):
-                self._compare(response.headers, sent)
-            try:
-                content = await self._read(response)
-            finally:
-                await response.aclose()
-        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            # The client's own text may hold the URL with its query: only the kind of failure is told.
-            raise SourceUnavailable(f"{self.code} is not reachable: {type(error).__name__}") from error
-        return Answer(response.status_code, response.headers, content)
+        return await self._carry(request, heard)
 
-    def _compare(self, headers: Mapping[str, str], sent: float) -> None:
+    def _compare(self, sent: float, headers: Mapping[str, str]) -> None:
         """Learn from the date of an answer how the clocks differ; one out of a cache tells nothing."""
         written = _http_date(headers.get("date", ""))
         if written is not None and "age" not in headers:
             self.skew = learned(self.skew, bounds(written.timestamp(), sent, self._wall()))
-
-    async def _read(self, response: httpx2.Response) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > self.config.max_body_bytes:
-                raise SourceUnavailable(
-                    f"{self.code} sent more than {self.config.max_body_bytes} bytes",
-                    hint="ask for smaller pages, or raise max_body_bytes",
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
 
     def _raise(self, answer: Answer, where: str) -> NoReturn:
         status = answer.status
@@ -376,6 +352,25 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
+def _bearing(request: Request, token: str) -> Request:
+    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+
+
+def _where(request: Request) -> str:
+    """A request as it may be told: without its query."""
+    return f"{request.method} {urlsplit(request.url).path}"
+
+
+def _escaped(path: str) -> str:
+    """A path as it is sent: what is escaped stays so."""
+    return path if _PLAIN(path) else _ODD.sub(lambda found: quote(found[0], safe=""), path)
+
+
+def _unheard(headers: Mapping[str, str]) -> None:
+    """The clock of another host is not the system's."""
+
+
+@lru_cache(maxsize=64)
 def _http_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)

@@ -71,11 +71,16 @@ class Gate:
 
     async def enter(self, lane: Lane, limit: float = float("inf")) -> None:
         """Wait for a slot and a turn; whoever enters must leave. Raises NoTurn where none will come before ``limit``."""
-        if self._quota is None and self._free(lane):
-            # Nobody more urgent waits: a slot that is free for this lane would have been theirs.
-            self._hold(lane, 1)
-            return
-        await self._wait(Place(lane, slot=True), limit)
+        if not self.step_in(lane):
+            await self._wait(Place(lane, slot=True), limit)
+
+    def step_in(self, lane: Lane) -> bool:
+        """Enter if that takes no waiting; whoever entered must leave."""
+        if self._quota is not None or not self._free(lane):
+            return False
+        # Nobody more urgent waits: a slot that is free for this lane would have been theirs.
+        self._hold(lane, 1)
+        return True
 
     async def turn(self, lane: Lane, limit: float = float("inf")) -> None:
         """Wait for one more turn with a slot in hand, before those of the same lane who have none."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from schema.errors import SourceError
 from sources.base import Page, Part
 
+_NOTHING = type(None)
+
 
 def flaw(bundle: object, parts: Sequence[Part], wants: frozenset[type], size: int) -> str | None:
     """What is wrong with a bundle for so many keys, None when it is as promised.
@@ -21,10 +23,16 @@ def flaw(bundle: object, parts: Sequence[Part], wants: frozenset[type], size: in
     for kind, cells in bundle.items():
         if len(cells) != size:
             return f"{len(cells)} cells of {kind.__name__} for {size} keys"
-        fitting = (list if kind in many else kind, SourceError)
-        for cell in cells:
-            if cell is not None and not isinstance(cell, fitting):
-                return f"a {type(cell).__name__} in place of {kind.__name__}"
+        whole = list if kind in many else kind
+        # A column has few classes, whatever its length: in C, not cell by cell.
+        odd = {
+            found
+            for found in set(map(type, cells)).difference((whole, _NOTHING))
+            if not issubclass(found, (whole, SourceError))
+        }
+        if odd:
+            first = next(type(cell).__name__ for cell in cells if type(cell) in odd)
+            return f"a {first} in place of {kind.__name__}"
     return None
 
 

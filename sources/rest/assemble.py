@@ -1,7 +1,7 @@
 """From the raw rows of an answer to the cells of a bundle: every row to the key it belongs to. Pure."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,13 @@ from sources.rest.conditions import word
 from sources.rest.config import ErrorSpec
 from sources.rest.doubts import Doubts
 from sources.rest.environment import Context, Environment, Getter
-from sources.rest.parts import Asked, Linked, fills
+from sources.rest.parts import Asked, Linked
 from sources.rest.paths import compile_path
+from sources.rest.typed import Typed
 
 log = logging.getLogger("crossdock.mapping")
 MESSAGE = 120
+_NOT_YET: Any = None
 
 
 class Trouble:
@@ -69,11 +71,12 @@ class Shape:
 
     def context(self, row: Any, fetched_at: datetime) -> Context:
         """The context of a raw row, with its provenance."""
-        ctx = Context(fetched_at, Provenance(self.env.system, fetched_at))
+        ctx = Context(fetched_at, _NOT_YET)
         try:
             ctx.provenance = self.provenance(row, None, ctx)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             # Only the age of the payload is lost: the facts themselves are still worth showing.
+            ctx.provenance = Provenance(self.env.system, fetched_at)
             self.env.unknown("provenance", str(error))
         return ctx
 
@@ -91,9 +94,11 @@ class Cells:
     stray: SourceError | None = None
     doubts: Doubts = field(init=False)
     _found: set[int] = field(default_factory=set)
+    _simple: bool = False
 
     def __post_init__(self) -> None:
         size = len(self.asked.ours)
+        self._simple = self.asked.simple
         self.doubts = Doubts(self.asked, self.shape.env.system, self.kind, self.report)
         self.bundle = {linked.part.type: [None] * size for linked in self._wanted()}
 
@@ -109,6 +114,7 @@ class Cells:
 
     def add(self, rows: Sequence[Any], fetched_at: datetime, echo: int | None) -> None:
         """Take in the raw rows of one answer; with ``echo`` all belong to that key."""
+        wanted = self._wanted()
         for row in rows:
             ctx = self.shape.context(row, fetched_at)
             try:
@@ -123,9 +129,63 @@ class Cells:
                 self._blame(places, trouble)
                 continue
             doubts = self.doubts.row
-            for linked in self._wanted():
+            for linked in wanted:
+                if len(places) == 1 and self._quick(linked, row, ctx, places[0], echo):
+                    continue
                 self.doubts.row = doubts
                 self._part(linked, row, ctx, places, echo)
+
+    def add_typed(
+        self,
+        shape: Typed,
+        rows: Sequence[Any],
+        again: Callable[[], list[Any]],
+        fetched_at: datetime,
+        echo: int | None,
+    ) -> None:
+        """Take in the rows of one answer as records; one that is not regular as it is in the answer."""
+        raw: list[Any] | None = None
+        for index, row in enumerate(rows):
+            if not (self._simple and self._record(shape, row, fetched_at, echo)):
+                raw = again() if raw is None else raw
+                self.add([raw[index]], fetched_at, echo)
+
+    def _record(self, shape: Typed, row: Any, fetched_at: datetime, echo: int | None) -> bool:
+        """Make all cells of a record, or nothing; False where anything is out of the ordinary."""
+        ctx, first = Context(fetched_at, _NOT_YET), self.shape.first
+        try:
+            ctx.provenance = shape.provenance(row, None, ctx)
+            told = shape.told(row, None, ctx)
+            places = [echo] if echo is not None else self.asked.find(first.positions, told)
+            if len(places) != 1 or None in told:
+                return False
+            place = places[0]
+            key = self.asked.expected[place]
+            if not all(_fits(linked, self.bundle[linked.part.type][place], key) for linked, _ in shape.cells):
+                return False
+            made = [
+                (linked, self.bundle[linked.part.type], cell(row, ctx, key)) for linked, cell in shape.cells
+            ]
+        except Exception:
+            return False
+        if place not in self._found:
+            self._found.add(place)
+            self._list(place)
+        for linked, cells, cell in made:
+            _put(linked, cells, place, cell)
+        return True
+
+    def _quick(self, linked: Linked, row: Any, ctx: Context, place: int, echo: int | None) -> bool:
+        """Make all of a part by its generated function; False where anything is out of the ordinary."""
+        key, cells = self.asked.expected[place], self.bundle[linked.part.type]
+        if place in self.asked.cut or not _fits(linked, cells[place], key) or _own(linked, echo):
+            return False
+        try:
+            made = linked.cell(row, ctx, key)
+        except Exception:
+            return False
+        _put(linked, cells, place, made)
+        return True
 
     def _blame(self, places: list[int], error: SourceError) -> None:
         if places:
@@ -158,8 +218,10 @@ class Cells:
                 cells[place] = []
 
     def _match(self, linked: Linked, row: Any, up: Any, ctx: Context) -> list[int]:
-        found: dict[int, None] = {}
         keys = linked.keys(row, up, ctx)
+        if self._simple and len(keys) == 1 and (known := self.asked.find(linked.positions, keys[0])):
+            return known
+        found: dict[int, None] = {}
         for key in keys:
             if self.doubts.sound(linked, key):
                 found.update(dict.fromkeys(self.asked.find(linked.positions, key)))
@@ -169,7 +231,7 @@ class Cells:
 
     def _part(self, linked: Linked, row: Any, ctx: Context, places: list[int], echo: int | None) -> None:
         cells = self.bundle[linked.part.type]
-        own = echo is None and bool(linked.positions) and bool(linked.maker.each)
+        own = _own(linked, echo)
         try:
             for entry, around in linked.maker.rows(row, None, ctx):
                 for place in self._match(linked, entry, around, ctx) if own else places:
@@ -191,9 +253,8 @@ class Cells:
         held = cells[place]
         if isinstance(held, SourceError) or (held is not None and not linked.part.many):
             return
-        filled = fills(linked, self.asked, place)
         try:
-            made = linked.maker.make(entry, around, ctx, filled)
+            made = linked.make(entry, around, ctx, self.asked, place)
         except MappingError as error:
             cells[place] = error
             return
@@ -220,6 +281,25 @@ class Cells:
                 cells = self.bundle[linked.part.type]
                 cells[:] = [[] if cell is None and linked.part.many else cell for cell in cells]
         return self.bundle
+
+
+def _fits(linked: Linked, held: Any, key: tuple[str, ...]) -> bool:
+    """Whether a cell is still open for a row of an ordinary key."""
+    free = held is None or (linked.part.many and held.__class__ is list)
+    return free and len(key) == len(linked.attributes)
+
+
+def _put(linked: Linked, cells: list[Any], place: int, made: Any) -> None:
+    """Put a row into its open cell, or add rows to it."""
+    if linked.part.many and cells[place] is not None:
+        cells[place] += made
+    else:
+        cells[place] = made
+
+
+def _own(linked: Linked, echo: int | None) -> bool:
+    """Whether every entry of a nested list says itself whose it is."""
+    return echo is None and bool(linked.positions) and bool(linked.maker.each)
 
 
 def assemble_page(shape: Shape, rows: Sequence[Any], wants: frozenset[type], fetched_at: datetime) -> Page:

@@ -1,8 +1,9 @@
 """Protocol in, raw JSON out. Knows requests, statuses and decoding; knows no canonical type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,12 +21,18 @@ _decoder = msgspec.json.Decoder(float_hook=str)
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A decoded answer. ``found`` is False where the status said that nothing is known."""
+    """A decoded answer. ``found`` is False where the status said that nothing is known.
+
+    Where it could be decoded into records, ``typed`` are its rows, ``value`` is what else is needed of it, and ``again``
+    decodes it as it is.
+    """
 
     value: Any
     headers: Mapping[str, str]
     fetched_at: datetime
     found: bool = True
+    typed: list[Any] | None = None
+    again: Callable[[], Any] = lambda: None
 
 
 class RestClient:
@@ -46,8 +53,12 @@ class RestClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         missing: frozenset[int] = frozenset(),
+        answer_of: Callable[[bytes], tuple[list[Any], Any] | None] | None = None,
     ) -> Payload:
-        """One call; raises SourceError. Statuses in ``missing`` mean that nothing is known."""
+        """One call; raises SourceError. Statuses in ``missing`` mean that nothing is known.
+
+        ``answer_of`` decodes a body into the records of its rows, or gives None where it has not their shape.
+        """
         allow = missing | (_REFUSALS if self._message is not None else frozenset())
         answer = await self.http.send(
             method, path, deadline=deadline, params=params, headers=headers, body=body, allow=allow
@@ -58,7 +69,11 @@ class RestClient:
         if answer.status >= 300:
             said = self._said(answer.body)
             raise SourceRefused(f"{self._code} answered {method} {path} with {answer.status}{said}")
-        return Payload(self._decode(answer.body, f"{method} {path}"), answer.headers, now)
+        again = partial(self._decode, answer.body, f"{method} {path}")
+        typed = None if answer_of is None else answer_of(answer.body)
+        if typed is None:
+            return Payload(again(), answer.headers, now, again=again)
+        return Payload(typed[1], answer.headers, now, typed=typed[0], again=again)
 
     def _decode(self, body: bytes, where: str) -> Any:
         try:

@@ -35,7 +35,7 @@ def word(value: Any) -> str:
 
 def compile_where(conditions: Mapping[str, Condition]) -> Predicate | None:
     """A function that says whether all conditions hold; None where there are none."""
-    tests = [(compile_path(path), _test(expected)) for path, expected in conditions.items()]
+    tests = [(compile_path(path), test_of(expected)) for path, expected in conditions.items()]
     if not tests:
         return None
 
@@ -45,7 +45,8 @@ def compile_where(conditions: Mapping[str, Condition]) -> Predicate | None:
     return holds
 
 
-def _test(expected: Condition) -> Callable[[Any], bool]:
+def test_of(expected: Condition) -> Callable[[Any], bool]:
+    """A function that says whether a value is as expected."""
     if expected == "*":
         return _something
     if expected == "-":
@@ -53,8 +54,25 @@ def _test(expected: Condition) -> Callable[[Any], bool]:
     match = _COMPARE.fullmatch(expected) if isinstance(expected, str) else None
     if match is not None:
         return _comparison(_OPERATORS[match[1]], Decimal(match[2]))
-    chosen = frozenset(word(one) for one in (expected if isinstance(expected, tuple) else (expected,)))
-    return lambda value: word("" if value is None else value) in chosen
+    chosen = words_of(expected)
+    return lambda value: spoken(value) in chosen
+
+
+def expected_words(expected: Condition) -> frozenset[str] | None:
+    """The words of which a value must be one; None where more than words are compared."""
+    if isinstance(expected, str) and (expected in ("*", "-") or _COMPARE.fullmatch(expected)):
+        return None
+    return words_of(expected)
+
+
+def words_of(expected: Condition) -> frozenset[str]:
+    """One expected value, or several, as words."""
+    return frozenset(word(one) for one in (expected if isinstance(expected, tuple) else (expected,)))
+
+
+def spoken(value: Any) -> str:
+    """A value as a word; nothing is the empty one."""
+    return word("" if value is None else value)
 
 
 def _comparison(compare: Callable[[Any, Any], bool], bound: Decimal) -> Callable[[Any], bool]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,9 @@ from sources.spelling import Spelling
 log = logging.getLogger("crossdock.mapping")
 
 Raw: TypeAlias = Any
+Convert: TypeAlias = Callable[[Any], Any]
+MEMORY = 8192
+"""Results that one conversion remembers at most."""
 Up: TypeAlias = "tuple[Raw, Up] | None"
 """The rows around a nested row, nearest first."""
 
@@ -41,7 +45,24 @@ class Environment:
     units: Mapping[str, tuple[str, str]]
     codes: Mapping[str, Mapping[str, str]]
     spellings: Mapping[str, Spelling]
+    reference: bool = False
+    """Whether every row is made by the reference, so that tests can compare."""
     unmapped: set[tuple[str, str]] = field(default_factory=set)
+    _memos: dict[Convert, Any] = field(default_factory=dict)
+
+    def memo(self, convert: Convert) -> Convert:
+        """A conversion that remembers its latest results; the same for all fields that convert alike.
+
+        For pure ones, and for values that are not equal to others of another meaning: text and whole numbers, but not
+        truth values. What is told once was told when the result was new.
+        """
+        found: Convert = self._memos.setdefault(convert, lru_cache(maxsize=MEMORY)(convert))
+        return found
+
+    def forget(self) -> None:
+        """Empty the memories of all conversions, to measure what they save."""
+        for memo in self._memos.values():
+            memo.cache_clear()
 
     def unknown(self, place: str, code: str) -> None:
         """Tell once that a code has no place in the mapping."""

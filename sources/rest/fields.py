@@ -2,6 +2,7 @@
 
 import re
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -64,8 +65,8 @@ def compile_field(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> 
         return _day_and_time(spec, env, place)
     raw = compile_raw(spec, env, place)
     if spec.rules is not None:
-        return _constants(raw, _checked_const(kind, env, place))
-    return _converted(raw, converter(spec, kind, env, place), _default(spec, kind, env, place))
+        return _constants(raw, checked_const(kind, env, place))
+    return _converted(raw, converter(spec, kind, env, place), default_of(spec, kind, env, place))
 
 
 def _converted(raw: Getter, convert: Convert, default: Any) -> Getter:
@@ -84,17 +85,19 @@ def _constants(raw: Getter, convert: Convert) -> Getter:
     return get
 
 
-def _checked_const(kind: Kind, env: Environment, place: str) -> Convert:
+def checked_const(kind: Kind, env: Environment, place: str) -> Convert:
+    """The function from a value that the table itself gives."""
     if isinstance(kind.base, type) and issubclass(kind.base, Enum):
         return enum_reader(kind.base, None, env, place)
     return text if kind.base is str else lambda value: value
 
 
-def _default(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Any:
+def default_of(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Any:
+    """What the table says where nothing is there; None where it says nothing."""
     if spec.default is None:
         return None
     try:
-        return _checked_const(kind, env, place)(spec.default)
+        return checked_const(kind, env, place)(spec.default)
     except ValueError as error:
         env.fail(place, f"default {spec.default!r}: {error}")
 
@@ -143,41 +146,52 @@ def _rules(spec: FieldSpec) -> Getter:
 
 
 def _template(template: str) -> Getter:
-    pieces = _HOLE.split(template)
-    fixed, paths = pieces[::2], [compile_path(path) for path in pieces[1::2]]
+    paths, fill = template_filler(template)
+    getters = [compile_path(path) for path in paths]
+    return lambda row, up, ctx: fill([get(row, up, ctx) for get in getters])
 
-    def fill(row: Any, up: Any, ctx: Context) -> Any:
-        values = [get(row, up, ctx) for get in paths]
+
+def template_filler(template: str) -> tuple[list[str], Convert]:
+    """The paths of a template, and the function from their values to its text; None where one is missing."""
+    pieces = _HOLE.split(template)
+    fixed = pieces[::2]
+
+    def fill(values: Any) -> Any:
         if any(value is None or value == "" for value in values):
             return None
         return "".join(a + b for a, b in zip(fixed, [*map(text, values), ""], strict=True))
 
-    return fill
+    return pieces[1::2], fill
 
 
 def _ref(parts: tuple[str, ...], env: Environment, place: str) -> Getter:
-    compiled = [_spelled(part, env, place) for part in parts]
-
-    def refer(row: Any, up: Any, ctx: Context) -> Any:
-        values = [get(row, up, ctx) for get in compiled]
-        return None if None in values else join_key(*values)
-
-    return refer
+    paths, join = ref_joiner(parts, env, place)
+    getters = [compile_path(path) for path in paths]
+    return lambda row, up, ctx: join([get(row, up, ctx) for get in getters])
 
 
-def _spelled(part: str, env: Environment, place: str) -> Getter:
-    """A part of a key of keys: ``path``, ``path:spelling`` or ``=constant``."""
-    if part.startswith("="):
-        return lambda row, up, ctx: part[1:]
-    path, _, named = part.partition(":")
-    get = compile_path(path)
-    spell = inward(env.spelling(named, place)) if named else same
+def ref_joiner(parts: tuple[str, ...], env: Environment, place: str) -> tuple[list[str], Convert]:
+    """The paths of a key of keys, and the function from their values to it; None where one is missing.
 
-    def read(row: Any, up: Any, ctx: Context) -> Any:
-        value = get(row, up, ctx)
-        return None if value is None or value == "" else spell(text(value))
+    A part is ``path``, ``path:spelling`` or ``=constant``.
+    """
+    paths = [part.partition(":")[0] for part in parts if not part.startswith("=")]
+    spelled = [None if part.startswith("=") else _speller(part, env, place) for part in parts]
 
-    return read
+    def join(values: Any) -> Any:
+        told, keys = iter(values), list[Any]()
+        for part, spell in zip(parts, spelled, strict=True):
+            value = part[1:] if spell is None else next(told)
+            there = value is not None and value != ""
+            keys.append(value if spell is None else spell(text(value)) if there else None)
+        return None if None in keys else join_key(*keys)
+
+    return paths, join
+
+
+def _speller(part: str, env: Environment, place: str) -> Convert:
+    named = part.partition(":")[2]
+    return inward(env.spelling(named, place)) if named else same
 
 
 def converter(spec: FieldSpec, kind: Kind, env: Environment, place: str) -> Convert:
@@ -303,21 +317,40 @@ def _scalars(spec: FieldSpec, element: Kind, env: Environment, place: str) -> Ge
 
 
 def _flags(paths: tuple[str, ...]) -> Getter:
-    getters = [(path.rpartition(".")[2], compile_path(path)) for path in paths]
+    getters, names = [compile_path(path) for path in paths], flags_set(paths)
 
     def get(row: Any, up: Any, ctx: Context) -> Any:
-        return tuple(
-            name for name, flag in getters if flag(row, up, ctx) in (True, 1, "X", "x", "true", "1", "Y")
-        )
+        return names([flag(row, up, ctx) for flag in getters])
 
     return get
 
 
-def compile_provenance(spec: ProvenanceSpec, env: Environment, place: str) -> Getter:
+def flags_set(paths: tuple[str, ...]) -> Convert:
+    """A function from the values of flags to the names of those that are set."""
+    names = [path.rpartition(".")[2] for path in paths]
+
+    def read(values: Any) -> Any:
+        return tuple(
+            name
+            for name, value in zip(names, values, strict=True)
+            if value in (True, 1, "X", "x", "true", "1", "Y")
+        )
+
+    return read
+
+
+def provenance_getters(spec: ProvenanceSpec, env: Environment, place: str) -> dict[str, Getter]:
+    """Attribute of a provenance → the function that makes it."""
+    return {
+        "source_key": _optional(spec.source_key, Kind(str), env, f"{place}.source_key"),
+        "updated_at": _optional(spec.updated_at, Kind(datetime), env, f"{place}.updated_at"),
+        "version": _optional(spec.version, Kind(str), env, f"{place}.version"),
+    }
+
+
+def compile_provenance(getters: Mapping[str, Getter], env: Environment) -> Getter:
     """The function that makes the provenance of a row."""
-    key = _optional(spec.source_key, Kind(str), env, f"{place}.source_key")
-    updated = _optional(spec.updated_at, Kind(datetime), env, f"{place}.updated_at")
-    version = _optional(spec.version, Kind(str), env, f"{place}.version")
+    key, updated, version = getters["source_key"], getters["updated_at"], getters["version"]
     system = env.system
 
     def get(row: Any, up: Any, ctx: Context) -> Any:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from sources.rest.config import CallSpec, KeysSpec, ReadSpec
 from sources.rest.environment import Environment
 from sources.rest.parts import Asked, Linked
 from sources.rest.paths import split_path
-from sources.spelling import Spelling, inward, loses, outward
+from sources.spelling import Speller, Spelling, inward, loses, outward
 
 HOLE = re.compile(r"\{(\w*)\}")
 
@@ -35,17 +35,22 @@ class KeyParts:
 
     names: tuple[str, ...]
     spellings: tuple[Spelling, ...]
+    _out: tuple[Speller, ...] = field(init=False, repr=False, compare=False)
+    _in: tuple[Speller, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_out", tuple(map(outward, self.spellings)))
+        object.__setattr__(self, "_in", tuple(map(inward, self.spellings)))
 
     def ask(self, keys: Sequence[str]) -> Asked:
         """The keys of a batch in all three spellings."""
         ours = [split_key(key) for key in keys]
-        out = [outward(spelling) for spelling in self.spellings]
-        back = [inward(spelling) for spelling in self.spellings]
-        theirs = [tuple(write(part) for write, part in zip(out, key, strict=False)) for key in ours]
-        expected = [tuple(read(part) for read, part in zip(back, key, strict=False)) for key in theirs]
+        out, back = self._out, self._in
+        theirs = [tuple([write(part) for write, part in zip(out, key, strict=False)]) for key in ours]
+        expected = [tuple([read(part) for read, part in zip(back, key, strict=False)]) for key in theirs]
         cut = {
             place
-            for place, key in enumerate(ours)
+            for place, key in enumerate(ours if any(how.cut for how in self.spellings) else ())
             if any(loses(how, part) for how, part in zip(self.spellings, key, strict=False))
         }
         return Asked(ours, theirs, expected, cut, self.spellings)
@@ -140,13 +145,18 @@ def _call(
     body = None if spec.body is None else filled_body(spec.body, words)
     if spec.keys is not None:
         listed = [_one(spec.keys, parts, asked.theirs[place]) for place in places]
-        listed = [one for i, one in enumerate(listed) if one not in listed[:i]]
+        listed = _distinct(listed)
         if spec.keys.body is not None:
             body = put(body or {}, spec.keys.body, listed)
         else:
             params += _key_params(spec.keys, [str(one) for one in listed])
     headers = {name: fill(value, words) for name, value in spec.headers.items()}
     return Call(places, fill(spec.path, words, path=True), params, headers, body)
+
+
+def _distinct(listed: list[Any]) -> list[Any]:
+    """Each once, in their order; objects are told apart by what they say."""
+    return list({one if isinstance(one, str) else tuple(one.items()): one for one in listed}.values())
 
 
 def _one(keys: KeysSpec, parts: KeyParts, key: tuple[str, ...]) -> str | dict[str, str]:

@@ -78,6 +78,10 @@ class Pager:
         self._next = None if spec.next is None else compile_path(spec.next)
         self._total = None if spec.total is None else compile_path(spec.total)
 
+    def paths(self) -> list[str]:
+        """What is read of an answer besides its rows."""
+        return [path for path in (self.spec.next, self.spec.total) if path is not None]
+
     def cut(
         self, now: Turn, rows: list[Any], payload: Any, headers: Mapping[str, str]
     ) -> tuple[list[Any], str | None, int | None]:

@@ -1,7 +1,7 @@
 """Parts of a read, and whose key each raw row belongs to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from schema.base import KEYS, split_key
 from schema.errors import MappingError
 from sources.base import Part
 from sources.rest.environment import Context, Environment, Getter
+from sources.rest.generate import Build, Irregular
 from sources.rest.mapping import TYPES, Maker, required, sample
 from sources.spelling import Spelling, sound
 
@@ -40,11 +41,26 @@ class Linked:
     attributes: tuple[str, ...]
     positions: tuple[int, ...]
     getters: tuple[Getter, ...]
+    told: Getter
+    build: Build
+    cell: Callable[[Any, Context, tuple[str, ...]], Any]
+    """All of a raw row in one go: the canonical row, or the list of them; raises where anything is not regular."""
+
+    def make(self, row: Any, up: Any, ctx: Context, asked: "Asked", place: int) -> Any:
+        """The canonical row that a raw one is for an asked key; raises MappingError."""
+        key = asked.expected[place]
+        if place not in asked.cut and len(key) == len(self.attributes):
+            try:
+                return self.build(row, up, ctx, key)
+            except Exception:
+                # Not regular: the reference makes it, or says what is wrong with it.
+                return self.maker.make(row, up, ctx, fills(self, asked, place))
+        return self.maker.make(row, up, ctx, fills(self, asked, place))
 
     def keys(self, row: Any, up: Any, ctx: Context) -> list[tuple[str, ...]]:
         """The keys this raw row speaks of, as far as it says; raises MappingError where it cannot be read."""
         try:
-            values = [get(row, up, ctx) for get in self.getters]
+            values = self._values(row, up, ctx)
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise MappingError(
                 f"systems.{self.maker.env.system}.{self.maker.place}: "
@@ -53,6 +69,13 @@ class Linked:
         if len(values) == 1 and isinstance(values[0], tuple):
             return [split_key(key) for key in values[0]]
         return [] if None in values else [tuple(values)]
+
+    def _values(self, row: Any, up: Any, ctx: Context) -> Sequence[Any]:
+        try:
+            told: tuple[Any, ...] = self.told(row, up, ctx)
+        except Exception:
+            return [get(row, up, ctx) for get in self.getters]
+        return told
 
 
 def link(part: Part, makers: Mapping[type, Maker], env: Environment, place: str) -> Linked:
@@ -66,7 +89,26 @@ def link(part: Part, makers: Mapping[type, Maker], env: Environment, place: str)
     needed = [n for n in required(maker) if n not in maker.getters and n not in attributes]
     if needed:
         env.fail(maker.place, f"{part.type.__name__} needs {', '.join(needed)}")
-    return Linked(part, maker, attributes, positions, tuple(maker.getters[attributes[i]] for i in positions))
+    getters = tuple(maker.getters[attributes[i]] for i in positions)
+    build = maker.builder({name: i for i, name in enumerate(attributes) if i not in positions})
+    teller = maker.teller([attributes[i] for i in positions])
+    return Linked(part, maker, attributes, positions, getters, teller, build, _cell(part, maker, build))
+
+
+def _cell(part: Part, maker: Maker, build: Build) -> Callable[[Any, Context, tuple[str, ...]], Any]:
+    if maker.each or maker.where is not None:
+
+        def listed(row: Any, ctx: Context, key: tuple[str, ...]) -> Any:
+            return [build(entry, around, ctx, key) for entry, around in maker.rows(row, None, ctx)]
+
+        return listed if part.many else _none
+    if part.many:
+        return lambda row, ctx, key: [build(row, None, ctx, key)]
+    return lambda row, ctx, key: build(row, None, ctx, key)
+
+
+def _none(row: Any, ctx: Context, key: tuple[str, ...]) -> Any:
+    raise Irregular
 
 
 @dataclass(slots=True)
@@ -103,6 +145,11 @@ class Asked:
         """Whether these values say all of a cut key, so that there is no doubt."""
         key = self.ours[place]
         return len(positions) == len(key) and values == tuple(key[i] for i in positions)
+
+    @property
+    def simple(self) -> bool:
+        """Whether a key is what it is: nothing is cut, and there are no check digits."""
+        return not self.cut and all(how.check_digit == "ignore" for how in self.spellings)
 
     def sound(self, values: tuple[str, ...]) -> bool:
         """Whether a whole key of a row has the check digits it must have."""

@@ -1,11 +1,11 @@
 """A JSON-over-HTTP system by configuration alone: its tables compiled into reads and searches."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from schema.base import KEYS
@@ -31,6 +31,7 @@ from sources.rest.paging import Pager, Turn, below, turn
 from sources.rest.parts import link, parse_part
 from sources.rest.paths import compile_rows
 from sources.rest.spec import UnitSpec
+from sources.rest.typed import Typed, typed
 from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
 
@@ -43,9 +44,12 @@ class Rest(Source):
     Config: ClassVar[type[SystemConfig]] = RestConfig
     spells: ClassVar[bool] = True
 
-    def __init__(self, config: RestConfig, transport: Transport | None = None) -> None:
+    def __init__(
+        self, config: RestConfig, transport: Transport | None = None, *, reference: bool = False
+    ) -> None:
+        """``transport`` and ``reference``, whether rows are made without generated functions, are for tests."""
         super().__init__(config)
-        self.env = environment(config)
+        self.env = environment(config, reference)
         self.client = RestClient(config, transport)
         self._spelled: dict[str, KeySpelling | None] = {}
         self._rows = {name: compile_row(name, spec, self.env) for name, spec in config.rows.items()}
@@ -94,6 +98,10 @@ class Rest(Source):
             for s in self._searches.values()
         ]
 
+    def shape(self, read: str, wants: frozenset[type]) -> Typed | None:
+        """The records into which the answers of a read are decoded; None where they are taken as they are."""
+        return self._reads[read].typed(wants)
+
     def spelling(self, kind: str) -> KeySpelling | None:
         """As ``keys`` says, else as the reads that are asked by keys of this kind send them."""
         if kind not in self._spelled:
@@ -111,7 +119,7 @@ class Rest(Source):
         return self._rows[name]
 
 
-def environment(config: RestConfig) -> Environment:
+def environment(config: RestConfig, reference: bool = False) -> Environment:
     """What the mappings of a system share."""
     units = {
         written: (unit.unit, unit.factor) if isinstance(unit, UnitSpec) else (unit, "1")
@@ -124,6 +132,7 @@ def environment(config: RestConfig) -> Environment:
         units=units,
         codes=config.codes,
         spellings=config.spellings,
+        reference=reference,
     )
 
 
@@ -161,6 +170,7 @@ class _Calling:
         body: dict[str, Any] | None,
         deadline: float,
         missing: frozenset[int] = frozenset(),
+        answer_of: Callable[[bytes], tuple[list[Any], Any] | None] | None = None,
     ) -> Payload:
         """One page of the call."""
         spec, client = self.call_spec, self.source.client
@@ -173,7 +183,14 @@ class _Calling:
             params = [*params, *now.params]
         sent = encoded(body, headers)
         return await client.call(
-            spec.method, path, deadline=deadline, params=params, headers=headers, body=sent, missing=missing
+            spec.method,
+            path,
+            deadline=deadline,
+            params=params,
+            headers=headers,
+            body=sent,
+            missing=missing,
+            answer_of=answer_of,
         )
 
     def rows(self, payload: Payload) -> list[Any]:
@@ -194,6 +211,13 @@ class _Calling:
             ) from error
 
 
+class _Piece(NamedTuple):
+    """Rows of one answer; ``again`` gives them as they are in it where they are records."""
+
+    rows: list[Any]
+    again: Callable[[], list[Any]] | None
+
+
 class _Reading(_Calling):
     """A read: keys in, bundle out."""
 
@@ -206,6 +230,8 @@ class _Reading(_Calling):
         self.keys = key_parts(spec, first, specs, source.env, place)
         self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
+        self.paged = spec.paging.style != "none"
+        self._shapes: dict[frozenset[type], Typed | None] = {}
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
             source.env.fail(
@@ -213,6 +239,17 @@ class _Reading(_Calling):
                 f"the rows do not say which key they belong to: map {', '.join(first.attributes)} of "
                 f"{first.part.type.__name__}, or leave out keys to make one call a key",
             )
+
+    def typed(self, wants: frozenset[type]) -> Typed | None:
+        """How answers are decoded into records where these classes are wanted; None where they are not."""
+        if wants not in self._shapes:
+            spec, row = self.spec, self.source.config.rows[self.spec.row]
+            plain = spec.error is None and spec.row_error is None
+            place, paths = f"rows.{spec.row}", self.pager.paths()
+            self._shapes[wants] = (
+                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
+            )
+        return self._shapes[wants]
 
     async def fetch(self, batch: Batch) -> Bundle:
         """The bundle of a batch; raises SourceError where the whole call failed."""
@@ -228,8 +265,9 @@ class _Reading(_Calling):
             if isinstance(answer, SourceError):
                 cells.fail(call.places, answer)
             else:
-                rows, fetched_at = answer
-                cells.add(rows, fetched_at, call.places[0] if self.echo else None)
+                pieces, fetched_at = answer
+                for piece in pieces:
+                    self._add(cells, piece, fetched_at, call.places[0] if self.echo else None, batch.wants)
         return cells.finish()
 
     async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
@@ -239,23 +277,38 @@ class _Reading(_Calling):
             except SourceError as error:
                 return error
 
-    async def _pages(self, call: Call, batch: Batch) -> tuple[list[Any], datetime]:
-        """All rows of one call, page by page where the answer goes on."""
-        spec, rows, cursor = self.spec, [], None
+    def _add(
+        self, cells: Cells, piece: _Piece, fetched_at: datetime, echo: int | None, wants: frozenset[type]
+    ) -> None:
+        shape = self.typed(wants)
+        if piece.again is None or shape is None:
+            cells.add(piece.rows, fetched_at, echo)
+        else:
+            cells.add_typed(shape, piece.rows, piece.again, fetched_at, echo)
+
+    def _again(self, now: Turn, payload: Payload) -> list[Any]:
+        """The rows of a page as they are in the answer."""
+        rows = self.rows_of(payload.again())
+        return self.pager.cut(now, rows, payload.value, payload.headers)[0] if self.paged else rows
+
+    async def _pages(self, call: Call, batch: Batch) -> tuple[list[_Piece], datetime]:
+        """All rows of one call, page by page where the answer goes on, and when the last was fetched."""
+        spec, cursor, shape = self.spec, None, self.typed(batch.wants)
         missing = frozenset(spec.missing if spec.keys is None else ())
-        paged = spec.paging.style != "none"
+        answer_of = None if shape is None else shape.answer
+        pieces: list[_Piece] = []
         for _ in range(spec.max_pages):
-            now = turn(spec.paging, cursor, spec.page_size) if paged else Turn()
+            now = turn(spec.paging, cursor, spec.page_size) if self.paged else Turn()
             payload = await self.send(
-                now, call.path, call.params, call.headers, call.body, batch.deadline, missing
+                now, call.path, call.params, call.headers, call.body, batch.deadline, missing, answer_of
             )
-            found = self.rows(payload)
-            if not paged:
-                return found, payload.fetched_at
-            page, cursor, _ = self.pager.cut(now, found, payload.value, payload.headers)
-            rows += page
+            rows = self.rows(payload) if payload.typed is None else payload.typed
+            if self.paged:
+                rows, cursor, _ = self.pager.cut(now, rows, payload.value, payload.headers)
+            again = None if payload.typed is None else partial(self._again, now, payload)
+            pieces.append(_Piece(rows, again))
             if cursor is None:
-                return rows, payload.fetched_at
+                return pieces, payload.fetched_at
         raise SourceRefused(
             f"{self.source.code} has more than {spec.max_pages * spec.page_size} rows for one call of {self.name}",
             hint=f"lower systems.{self.source.code}.reads.{self.name}.max_keys",

@@ -99,6 +99,10 @@ class TypeSpec(BaseModel):
     where: dict[str, Condition] = Field(default={}, description="Only rows for which all of this holds.")
     provenance: ProvenanceSpec | None = Field(default=None, description="Its own provenance; else the row's.")
 
+    def lists(self) -> tuple[str, ...]:
+        """Paths of the nested lists, outermost first."""
+        return (self.each,) if isinstance(self.each, str) else self.each or ()
+
     def attributes(self) -> dict[str, FieldSpec]:
         """Attribute → how it is made."""
         return self.__pydantic_extra__ or {}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,12 +24,15 @@ def check_format(name: str) -> str:
     return name
 
 
-def instant_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any], datetime]:
+@cache
+def instant_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any], datetime]:
     """A function from a raw time to an aware one in UTC; naive times are in ``zone``."""
     tries = [_reader(check_format(name)) for name in formats or ("iso",)]
 
+    first = tries[0] if len(tries) == 1 else partial(_first, tries)
+
     def read(value: Any) -> datetime:
-        found = _first(tries, value)
+        found = first(value)
         if found.tzinfo is None:
             if zone is None:
                 raise ValueError(
@@ -40,7 +44,8 @@ def instant_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[A
     return read
 
 
-def day_reader(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any], date]:
+@cache
+def day_reader(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any], date]:
     """A function from a raw day to a date: as written, or the day an instant falls on in ``zone``."""
     tries = [_reader(check_format(name)) for name in formats or ("iso",)]
     epochal = any(name.startswith("epoch") for name in formats)
@@ -80,7 +85,11 @@ def _iso(value: Any) -> datetime:
 
 
 def _odata(value: Any) -> datetime:
-    match = _ODATA.fullmatch(str(value))
+    text = str(value)
+    digits = text[6:-2]
+    if digits.isascii() and digits.isdecimal() and text[:6] == "/Date(" and text[-2:] == ")/":
+        return _EPOCH + timedelta(milliseconds=int(digits))
+    match = _ODATA.fullmatch(text)
     if match is None:
         raise ValueError(f"time {value!r} is not /Date(…)/")
     return _EPOCH + timedelta(milliseconds=int(match[1]))
@@ -96,7 +105,7 @@ def clock(value: Any) -> time:
     return time.fromisoformat(text)
 
 
-def day_and_clock(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[Any, Any], datetime]:
+def day_and_clock(formats: tuple[str, ...], zone: ZoneInfo | None) -> Callable[[Any, Any], datetime]:
     """A function from a raw day and a raw time of day to an instant in UTC; both are told in ``zone``."""
     day = day_reader(formats, None)
 
@@ -111,12 +120,17 @@ def day_and_clock(formats: Sequence[str], zone: ZoneInfo | None) -> Callable[[An
     return read
 
 
+@cache
 def duration_reader(unit: str) -> Callable[[Any], str]:
     """A function from a raw duration to ISO 8601."""
     seconds = {"seconds": 1, "minutes": 60, "hours": 3600}.get(unit)
 
     def number(value: Any) -> str:
-        return duration(Decimal(str(value)) * (seconds or 1))
+        text = str(value)
+        if text.isascii() and text.isdecimal() and len(text) < 12:
+            # Whole numbers need no decimals; they come out the same.
+            return _whole(int(text) * (seconds or 1))
+        return duration(Decimal(text) * (seconds or 1))
 
     return _checked if seconds is None else number
 
@@ -126,6 +140,13 @@ def _checked(value: Any) -> str:
     if _DURATION.fullmatch(text) is None:
         raise ValueError(f"duration {text!r} is not ISO 8601: say what it is written in (duration)")
     return text
+
+
+def _whole(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{f'{hours}H' if hours else ''}{f'{minutes}M' if minutes else ''}{f'{rest}S' if rest else ''}"
+    return f"PT{text or '0S'}"
 
 
 def duration(seconds: Decimal) -> str:

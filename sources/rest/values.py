@@ -13,6 +13,7 @@ from sources.rest.paths import kind
 
 Convert: TypeAlias = Callable[[Any], Any]
 
+_TRUTH = {"true": True, "false": False, "1": True, "0": False, "X": True, "": False}
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?").fullmatch
 
 
@@ -66,8 +67,7 @@ def boolean(true: tuple[str | int | bool, ...] | None, invert: bool) -> Convert:
         return lambda value: (word(value) in yes) is not invert
 
     def read(value: Any) -> bool:
-        known = {"true": True, "false": False, "1": True, "0": False, "X": True, "": False}
-        said = known.get(word(value))
+        said = _TRUTH.get(word(value))
         if said is None:
             raise ValueError(f"{value!r:.40} is neither true nor false: name the values that are (true)")
         return said is not invert

@@ -12,6 +12,7 @@ from schema.errors import SourceForbidden, SourceRefused
 from sources.base import Batch, Bundle
 from sources.guard import Guard
 from sources.http import Http, HttpConfig
+from tests.transport import mocked
 from tests.unit.sources.guarding import a_read, rows, soon
 
 
@@ -45,7 +46,7 @@ class Server:
 async def test_one_token_serves_many_calls_and_is_renewed_once_when_refused() -> None:
     """Calls at once share one token request; a 401 renews the token and repeats the call."""
     server = Server()
-    http = Http(config(**OAUTH), httpx2.MockTransport(server))
+    http = Http(config(**OAUTH), mocked(server))
     await http.open()
     soon = time.monotonic() + 5
     await asyncio.gather(*[http.send("GET", "/things", deadline=soon) for _ in range(5)])
@@ -60,7 +61,7 @@ async def test_a_token_refused_twice_is_forbidden(caplog: pytest.LogCaptureFixtu
     """One renewal, then the truth; the secret is in no message and no log."""
     caplog.set_level("DEBUG")
     server = Server(taken=False)
-    http = Http(config(**OAUTH), httpx2.MockTransport(server))
+    http = Http(config(**OAUTH), mocked(server))
     await http.open()
     with pytest.raises(SourceForbidden) as caught:
         await http.send("GET", "/things", deadline=time.monotonic() + 5)
@@ -72,7 +73,7 @@ async def test_a_token_refused_twice_is_forbidden(caplog: pytest.LogCaptureFixtu
 async def test_redirects_are_refused_with_the_mend() -> None:
     """Credentials do not travel to another place."""
     answer = httpx2.Response(302, headers={"Location": "http://elsewhere/?token=abc"})
-    http = Http(config(type="none"), httpx2.MockTransport(lambda request: answer))
+    http = Http(config(type="none"), mocked(lambda request: answer))
     await http.open()
     with pytest.raises(SourceRefused, match="redirect") as caught:
         await http.send("GET", "/things", deadline=time.monotonic() + 5)
@@ -91,7 +92,7 @@ async def test_the_system_is_told_how_long_the_answer_is_waited_for() -> None:
 
     for named in ("X-Request-Timeout-Ms", None):
         settings = config(type="none").model_copy(update={"deadline_header": named})
-        http = Http(settings, httpx2.MockTransport(answer))
+        http = Http(settings, mocked(answer))
         await http.open()
         await http.send("GET", "/things", deadline=time.monotonic() + 1.5)
         await http.close()
@@ -108,7 +109,7 @@ async def test_the_deadline_of_the_request_reaches_the_wire() -> None:
         return httpx2.Response(200, json={})
 
     settings = config(type="none").model_copy(update={"deadline_header": "X-Left", "timeout_ms": 800})
-    http = Http(settings, httpx2.MockTransport(answer))
+    http = Http(settings, mocked(answer))
     await http.open()
 
     async def fetch(batch: Batch) -> Bundle:
@@ -141,7 +142,7 @@ class Dated:
 async def test_the_clock_of_a_system_is_compared_with_ours(ahead: float, least: int, most: int) -> None:
     """The dates of answers tell how far it is ahead; before the first answer nothing is known."""
     server = Dated(ahead)
-    http = Http(config(type="none"), httpx2.MockTransport(server), wall=lambda: server.now)
+    http = Http(config(type="none"), mocked(server), wall=lambda: server.now)
     await http.open()
     assert http.clock_skew_ms() is None
     for _ in range(3):
@@ -157,7 +158,7 @@ async def test_a_date_that_tells_nothing_is_left_out(headers: dict[str, str]) ->
     """An answer out of a cache is as old as it is, and a date that is none is none."""
     server = Dated(3600.0)
     server.more = headers
-    http = Http(config(type="none"), httpx2.MockTransport(server), wall=lambda: server.now)
+    http = Http(config(type="none"), mocked(server), wall=lambda: server.now)
     await http.open()
     await http.send("GET", "/things", deadline=time.monotonic() + 5)
     assert http.clock_skew_ms() is None
@@ -173,7 +174,7 @@ async def test_the_clock_of_a_token_server_is_not_the_systems() -> None:
         return server(request)
 
     settings = config(**OAUTH | {"token_url": "https://tokens.example/token"})
-    http = Http(settings, httpx2.MockTransport(answer), wall=lambda: server.now)
+    http = Http(settings, mocked(answer), wall=lambda: server.now)
     await http.open()
     await http.send("GET", "/things", deadline=time.monotonic() + 5)
     assert http.clock_skew_ms() == 0

@@ -14,6 +14,7 @@ from sources.base import Batch, Bundle, Lane
 from sources.guard import Guard
 from sources.http import Http, HttpConfig
 from sources.lanes import Gate
+from tests.transport import mocked
 from tests.unit.sources.guarding import a_read, outcome, rows, soon
 
 
@@ -23,7 +24,7 @@ class System:
     def __init__(self, requests: int, **settings: Any) -> None:
         table = {"code": "SAP", "adapter": "rest", "kind": "ERP", "base_url": "http://127.0.0.1:1"}
         self.config = HttpConfig.model_validate(table | settings)
-        self.http = Http(self.config, httpx2.MockTransport(self._answer))
+        self.http = Http(self.config, mocked(self._answer))
         self.requests = requests
         self.served = self.running = self.most = 0
 

@@ -16,6 +16,7 @@ from sources.credentials import Secret
 from sources.http import retry_after
 from sources.rest.config import RestConfig
 from sources.rest.source import Rest
+from tests.transport import mocked
 
 
 def table(**rows: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ async def read(
     settings: dict[str, Any], answer: httpx2.Response, *keys: str, cls: type = ProductionOrder
 ) -> Any:
     """The cells of the read over a transport that always gives this answer."""
-    source = Rest(RestConfig(**settings), httpx2.MockTransport(lambda request: answer))
+    source = Rest(RestConfig(**settings), mocked(lambda request: answer))
     await source.open()
     try:
         bundle = await source.reads()[0].fetch(Batch(keys, frozenset({cls}), time.monotonic() + 2))
@@ -155,7 +156,7 @@ async def test_nonsense_is_the_right_error(answer: httpx2.Response, error: type[
 
 async def test_a_passed_deadline_is_a_timeout() -> None:
     """Nobody is asked after the deadline."""
-    source = Rest(RestConfig(**table()), httpx2.MockTransport(lambda request: httpx2.Response(200)))
+    source = Rest(RestConfig(**table()), mocked(lambda request: httpx2.Response(200)))
     await source.open()
     with pytest.raises(SourceTimeout):
         await source.reads()[0].fetch(Batch(("P1/1",), frozenset({ProductionOrder}), time.monotonic() - 1))

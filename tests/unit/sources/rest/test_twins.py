@@ -13,6 +13,7 @@ from sources.base import Batch, Cell
 from sources.rest.config import RestConfig
 from sources.rest.source import Rest
 from sources.spelling import Spelling
+from tests.transport import mocked
 
 EU, US = "FG/L2409-07A-EU", "FG/L2409-07A-US"
 CUT = {"item": "FG", "lot": "l2409-07a-"}
@@ -55,7 +56,7 @@ class System:
             self.asked.append(request.url.params.get_list("lot"))
             return httpx2.Response(200, json=rows)
 
-        self.source = Rest(RestConfig(**(settings or table())), httpx2.MockTransport(answer))
+        self.source = Rest(RestConfig(**(settings or table())), mocked(answer))
         self.source.report = self.reported.append
 
     async def read(self, *keys: str) -> list[Cell]:
