@@ -117,17 +117,18 @@ class Bounded(Generic[T]):
         self._held.move_to_end(key)
         return found[0]
 
-    def put(self, key: Hashable, value: T, size: int) -> None:
-        """Put something in the place of what stands there; nothing happens where it alone is too large."""
+    def put(self, key: Hashable, value: T, size: int) -> bool:
+        """Put something in the place of what stands there; False where it alone is too large."""
         self.drop(key)
         if size > self._max:
-            return
+            return False
         self._held[key] = value, size
         self._size += size
         while self._size > self._max:
             _, (value, freed) = self._held.popitem(last=False)
             self._size -= freed
             self._gone(value)
+        return True
 
     def drop(self, key: Hashable) -> None:
         """Let go of what stands under a key, if there is anything."""
@@ -199,8 +200,7 @@ class Answers:
         if now >= until:
             return None
         kept = Kept(question, body, whole.life, tags, marks.epoch, until)
-        self._kept.put(question, kept, kept.size)
-        return kept
+        return kept if self._kept.put(question, kept, kept.size) else None
 
     def headers(self, kept: Kept) -> dict[str, str]:
         """What HTTP is told about an answer that is given again."""

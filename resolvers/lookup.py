@@ -94,6 +94,8 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
         raise RequestError(
             f"key.kind: {key.kind[:40]!r} is not known.", hint=f"One of {', '.join(sorted(KINDS))}."
         )
+    # What a system's key means may change without a word about what it meant: such an answer is not given again.
+    ctx.bounds.collects = False
     matching = cast("Matching", ctx.systems)
     tried = _parts(cls, key, ctx.systems.serving(key.system))
     found = [match for parts in tried if (match := matching.match(key.system, cls, parts)) is not None]
