@@ -25,7 +25,7 @@ COLD = "\n[cache]\nmax_entries = 0\n"
 WARM = '\n[cache]\nanswers_max_bytes = 0\n[cache.types]\n"*" = { max_age = 86400 }\n'
 """What was read once stays in the process's own memory for as long as a measurement takes."""
 
-RESPONSES: str | None = '\n[cache.types]\n"*" = { max_age = 86400 }\n'
+ANSWERS = '\n[cache.types]\n"*" = { max_age = 86400 }\n'
 """The same with whole answers kept too, as is the default."""
 
 

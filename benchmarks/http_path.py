@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import plant, queries
-from benchmarks.gateway import COLD, RESPONSES, WARM, write_config
+from benchmarks.gateway import ANSWERS, COLD, WARM, write_config
 from benchmarks.load import Load, drive, post
 from benchmarks.processes import PlantServer, Server, baseline, cpu_seconds, floor, gateway
 from benchmarks.report import Effort, Row
@@ -139,10 +139,7 @@ def warm_rows(server: PlantServer, folder: Path, effort: Effort) -> list[Row]:
 def _hits(bench: Bench, folder: Path, bare: Server) -> Row:
     """The same documents and variables again, where whole answers are kept."""
     work, most = "response-cache hit", 1.25
-    if RESPONSES is None:
-        told = "there is no response cache yet"
-        return Row(work, "bare uvicorn, static answer of that size", told, f"<= {most:g}x", None)
-    with gateway(write_config(folder, bench.plant.url, WARM + RESPONSES)) as ours:
+    with gateway(write_config(folder, bench.plant.url, ANSWERS)) as ours:
         return _against_floor(bench, work, ours, bare, WARM_SINGLES, most, CONCURRENCY)
 
 
