@@ -129,7 +129,7 @@ def rights_of(scope: Mapping[str, Any]) -> Hashable:
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
     """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
     tiers, most = caching.tiers, settings.cache.answers_max_bytes
-    if not most:
+    if not most or not settings.cache.max_entries:
         return None
     return Answers(rights_of, tiers.memory.marks, most, tiers.clock)
 

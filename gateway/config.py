@@ -72,7 +72,9 @@ class CacheSettings(Table):
     """What is kept of the systems' answers, and where; how long, each system's own table says first."""
 
     max_entries: int = Field(
-        default=100_000, ge=0, description="Most values kept in a process; 0 keeps none there."
+        default=100_000,
+        ge=0,
+        description="Most values kept in a process; 0 keeps none there, nor whole answers.",
     )
     max_bytes: int = Field(
         default=256_000_000, ge=0, description="Most bytes they may take (estimated by samples)."

@@ -17,7 +17,7 @@ from resolvers.loaders import Answer, Loaders
 from resolvers.tokens import read_token
 from resolvers.trail import Trail, Trails, trail_of
 from resolvers.within import ARGUMENT, NAME, seconds
-from schema.errors import FreshnessNotMet, RequestError, SourceError
+from schema.errors import FreshnessNotMet, RequestError, SourceError, SourceNotMapped
 from sources.base import Need, Stale
 
 T = TypeVar("T")
@@ -69,7 +69,8 @@ class Loads:
 
     def failed(self, system: str, error: SourceError, *below: int) -> None:
         """Note that a system's part is missing; where that is for want of freshness the path will say so."""
-        self.ctx.flawed = True
+        # That no system provides it is how the gateway is configured: asking again would not tell more.
+        self.ctx.flawed = self.ctx.flawed or not isinstance(error, SourceNotMapped)
         if isinstance(error, FreshnessNotMet):
             self._note(system, error.read_at, error.reason, str(error), False, below)
             self.ctx.withheld[self._place(below)] = error

@@ -22,6 +22,7 @@ from resolvers.execution.plan import Kind, Planned, Planner, Selection
 from resolvers.execution.writing import Irregular
 from resolvers.freshness import loaders_along
 from resolvers.loaders import Answer, Loaders
+from schema.errors import FreshnessNotMet, SourceNotMapped
 
 NULL = b"null"
 Column = list[bytes]
@@ -179,12 +180,17 @@ class Run:
         """Note what is missing or old; where a path would have to say so, the reference does."""
         for answer in answers:
             if answer.stale or answer.failures:
-                if any(not stale.met for _, stale in answer.stale) or any(
-                    error.code == "FRESHNESS_NOT_MET" for _, error in answer.failures
-                ):
-                    raise Irregular("a bound was not met")
-                self._context.flawed = True
+                self._flawed(answer)
         return answers
+
+    def _flawed(self, answer: Answer[Any]) -> None:
+        errors = [error for _, error in answer.failures]
+        if any(not stale.met for _, stale in answer.stale) or any(
+            isinstance(error, FreshnessNotMet) for error in errors
+        ):
+            raise Irregular("a bound was not met")
+        if answer.stale or any(not isinstance(error, SourceNotMapped) for error in errors):
+            self._context.flawed = True
 
     def _loaders(self, planned: Planned, path: Path) -> Loaders:
         """The loaders for the need of a place."""
