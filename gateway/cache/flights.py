@@ -2,7 +2,8 @@
 
 Keys asked in the same turn of the loop, or within a window of at most a millisecond while the system is being asked
 already, leave together; who asks for a key on its way waits for it, unless that flight left too early for what the
-request accepts, or in a less urgent lane. Nobody's cancellation or deadline touches another's: a flight ends early only
+request accepts, or in a less urgent lane. Who came aboard after something had changed that the flight does not show
+asks again. Nobody's cancellation or deadline touches another's: a flight ends early only
 when nobody waits for it any more.
 """
 
@@ -67,7 +68,10 @@ Carry: TypeAlias = Callable[[Flight], Awaitable[None]]
 
 
 class Flights:
-    """The flights of one read of one system. ``clock`` gives seconds since the epoch."""
+    """The flights of one read of one system. ``clock`` gives seconds since the epoch.
+
+    ``valid`` tells whether nothing that an entry speaks of has been invalidated since it was read.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Flights:
         window: float,
         shared: bool = True,
         clock: Callable[[], float] = time.time,
+        valid: Callable[[Entry], bool] = lambda _: True,
     ) -> None:
         self._system = system
         self._carry = carry
@@ -85,6 +90,7 @@ class Flights:
         self._window = window
         self._shared = shared
         self._clock = clock
+        self._valid = valid
         self._aboard: dict[tuple[Scope, type, str], Flight] = {}
         self._gathering: dict[tuple[Scope, Lane], Flight] = {}
         self._airborne = 0
@@ -100,7 +106,7 @@ class Flights:
         """What there is to know about every pair, and the flights that told it (True: they left for us)."""
         found: dict[Pair, Landed] = {}
         taken: list[tuple[Flight, bool]] = []
-        wanted = list(pairs)
+        wanted, began = list(pairs), self._clock()
         for last in (False,) * (ROUNDS - 1) + (True,):
             boarded = self._board(wanted, fresh, deadline, lane, scope)
             await self._wait([flight for flight, _ in boarded], deadline)
@@ -109,7 +115,7 @@ class Flights:
                 taken.append((flight, ours))
                 for pair in aboard:
                     landed = flight.landed.get(pair) or Landed(error=self._silent(flight))
-                    if last or not self._in_vain(landed, flight, fresh[pair[0]], deadline):
+                    if last or not self._in_vain(landed, flight, fresh[pair[0]], began, deadline):
                         found[pair] = landed
                     else:
                         wanted.append(pair)
@@ -130,12 +136,15 @@ class Flights:
             return SourceUnavailable(f"{self._system} gave no answer for this key.")
         return SourceTimeout(f"{self._system} did not answer within the time of the request")
 
-    @staticmethod
-    def _in_vain(landed: Landed, flight: Flight, fresh: float, deadline: float) -> bool:
+    def _in_vain(self, landed: Landed, flight: Flight, fresh: float, began: float, deadline: float) -> bool:
         """Whether another flight may do better: this one was in more of a hurry, or brought what is too old for us."""
         if landed.error is not None:
             return isinstance(landed.error, SourceTimeout) and flight.deadline + 0.001 < deadline
-        return landed.shared and landed.entry is not None and landed.entry.read_at < fresh
+        if landed.entry is None:
+            return False
+        read_at = landed.entry.read_at
+        # What was invalidated before we asked must not reach us; what was while we waited, may.
+        return (landed.shared and read_at < fresh) or (read_at < began and not self._valid(landed.entry))
 
     def _board(
         self, pairs: Iterable[Pair], fresh: Mapping[type, float], deadline: float, lane: Lane, scope: Scope

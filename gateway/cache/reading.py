@@ -86,6 +86,7 @@ class CachedRead:
             window=tiers.window,
             shared=subject.shared,
             clock=tiers.clock,
+            valid=self._valid,
         )
         self._leases = Leases(tiers.store, subject.timeout) if tiers.store is not None else None
         self._quiet_until = 0.0
@@ -197,6 +198,9 @@ class CachedRead:
             return
         fresh = {cls: now - self.subject.policies[cls].max_age for cls, _ in pairs}
         self._flights.refresh(pairs, fresh, self.subject.timeout, scope)
+
+    def _valid(self, entry: Entry) -> bool:
+        return self._memory.marks.valid(entry, self._clock())
 
     async def _carry(self, flight: Flight) -> None:
         """Fill a flight: from the shared store what is fresh enough there, the rest from the system."""
