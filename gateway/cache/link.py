@@ -110,12 +110,13 @@ class Link:
         self._reopens = self._up_at = float("-inf")
         self._down_at: float | None = None
         self._refused: set[str] = set()
+        self._closed = False
         self.up = False
         """Whether Redis is asked at all."""
 
     async def close(self) -> None:
-        """Give back all connections."""
-        self.up = False
+        """Give back all connections. What is still under way loses its own, which tells nothing about Redis."""
+        self.up, self._closed = False, True
         await self._pool.disconnect()
         await self._own.disconnect()
         # A connection that was given up in the middle of a call closes one turn of the loop later.
@@ -163,7 +164,7 @@ class Link:
         """Redis did not answer: ask nothing for a while. Said once."""
         now = asyncio.get_running_loop().time()
         self.up = False
-        if self._down_at is not None:
+        if self._down_at is not None or self._closed:
             return
         hasty = now - self._up_at < CALM
         self.pause = min(2 * self.pause, LONGEST_PAUSE) if hasty else self._shortest
