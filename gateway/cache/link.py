@@ -208,6 +208,16 @@ class Link:
             raise Unreachable
         return self._offset
 
+    @property
+    def shift(self) -> float:
+        """What is taken off Redis' time so that an instant of ours is not later than it was: no age is understated."""
+        return self.offset.seconds + self.offset.error
+
+    @property
+    def shift_latest(self) -> float:
+        """The same so that it is not earlier: an invalidation reaches what it must."""
+        return self.offset.seconds - self.offset.error
+
     def at_earliest(self, at: float) -> int:
         """An instant of ours in Redis' time, not later than it was: so an age is never understated."""
         return int((at + self.offset.seconds - self.offset.error) * 1e6)
