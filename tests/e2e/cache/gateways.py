@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ PATIENT = {"deadline_ms": 30_000}
 
 
 @contextmanager
-def gateway_over(plant: RunningPlant, **settings: Any) -> Iterator[Demo]:
-    """A gateway in this process, with further settings."""
-    app = create_app(settings_over(plant, **(PATIENT | settings)))
+def gateway_over(
+    plant: RunningPlant, ports: Mapping[str, int] | None = None, **settings: Any
+) -> Iterator[Demo]:
+    """A gateway in this process, with further settings; systems with a port of their own are asked there."""
+    app = create_app(settings_over(plant, ports, **(PATIENT | settings)))
     with serving(app) as url, httpx2.Client(timeout=60) as client:
         yield Demo(plant, url, client)
 
