@@ -50,8 +50,10 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# Each is a program of its own; ARGS goes to all: how many keys or requests.
 bench: $(READY)
-	@set -e; for file in $(wildcard benchmarks/bench_*.py); do echo "== $$file"; $(BIN)/python $$file $(ARGS); done
+	@set -e; for name in $(basename $(notdir $(wildcard benchmarks/*.py))); do \
+		echo "== benchmarks/$$name.py"; $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
 # The lock is up to date, the source archive builds, and the wheel made from it holds what it should.
 package: $(READY)
