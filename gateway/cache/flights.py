@@ -91,7 +91,7 @@ class Flights:
         self._shared = shared
         self._clock = clock
         self._valid = valid
-        self._aboard: dict[tuple[Scope, type, str], Flight] = {}
+        self._aboard: dict[Scope, dict[Pair, Flight]] = {}
         self._gathering: dict[tuple[Scope, Lane], Flight] = {}
         self._airborne = 0
 
@@ -127,7 +127,10 @@ class Flights:
         self, pairs: Iterable[Pair], fresh: Mapping[type, float], seconds: float, scope: Scope
     ) -> None:
         """Read pairs anew that nobody waits for, unless they are on their way."""
-        idle = [pair for pair in pairs if (scope, *pair) not in self._aboard]
+        aboard = self._aboard.get(scope, {})
+        idle = [pair for pair in pairs if pair not in aboard]
+        if not idle:
+            return
         for flight, _ in self._board(idle, fresh, time.monotonic() + seconds, Lane.BACKGROUND, scope):
             flight.waiters += 1
 
@@ -151,19 +154,27 @@ class Flights:
     ) -> dict[tuple[Flight, bool], list[Pair]]:
         boarded: dict[tuple[Flight, bool], list[Pair]] = {}
         made: set[int] = set()
+        # Looked up by pair in a table of the scope's own: hashing a scope for every key costs more than all the rest.
+        aboard = self._aboard.setdefault(scope, {})
+        waiting: Flight | None = None
         for pair in pairs:
             cls, key = pair
-            flight = self._aboard.get((scope, cls, key)) if self._shared else None
+            flight = aboard.get(pair) if self._shared else None
             if flight is None or flight.lane > lane or (flight.sent is not None and flight.sent < fresh[cls]):
-                flight = self._gather(key, lane, scope, made)
+                if waiting is None or not self._takes(waiting, key):
+                    waiting = self._gather(key, lane, scope, made)
+                flight = waiting
                 flight.keys[key] = None
                 flight.wants[cls] = None
-                self._aboard[scope, cls, key] = flight
+                aboard[pair] = flight
             if flight.sent is None:
                 flight.fresh[cls] = max(fresh[cls], flight.fresh.get(cls, fresh[cls]))
                 flight.deadline = max(flight.deadline, deadline)
             boarded.setdefault((flight, id(flight) in made), []).append(pair)
         return boarded
+
+    def _takes(self, flight: Flight, key: str) -> bool:
+        return flight.sent is None and (key in flight.keys or len(flight.keys) < self._max_keys)
 
     def _gather(self, key: str, lane: Lane, scope: Scope, made: set[int]) -> Flight:
         """The flight that a key may still board; a new one where there is none or it is full."""
@@ -171,7 +182,7 @@ class Flights:
         place = (scope, lane)
         flight = self._gathering.get(place)
         if flight is not None and (self._shared or id(flight) in made):
-            if key in flight.keys or len(flight.keys) < self._max_keys:
+            if self._takes(flight, key):
                 return flight
             self._leave(place, flight)
         flight = self._gathering[place] = Flight(lane, scope, loop.create_future())
@@ -190,8 +201,9 @@ class Flights:
         if flight.handle is not None:
             flight.handle.cancel()
         flight.sent = self._clock()
+        aboard = self._aboard.setdefault(flight.scope, {})
         for pair in flight.pairs:
-            self._aboard.setdefault((flight.scope, *pair), flight)
+            aboard.setdefault(pair, flight)
         self._airborne += 1
         flight.done.add_done_callback(lambda _: self._forget(flight))
         flight.task = asyncio.get_running_loop().create_task(self._fly(flight))
@@ -212,10 +224,12 @@ class Flights:
 
     def _forget(self, flight: Flight) -> None:
         """Who asks from now on finds the result in the cache, or asks anew."""
+        aboard = self._aboard.get(flight.scope, {})
         for pair in flight.pairs:
-            place = (flight.scope, *pair)
-            if self._aboard.get(place) is flight:
-                del self._aboard[place]
+            if aboard.get(pair) is flight:
+                del aboard[pair]
+        if not aboard:
+            self._aboard.pop(flight.scope, None)
 
     async def _wait(self, flights: Sequence[Flight], deadline: float) -> None:
         for flight in flights:

@@ -132,7 +132,7 @@ class CachedRead:
             if cls in self.subject.types:
                 for key, cell in zip(keys, column, strict=True):
                     if cell is not None and not isinstance(cell, SourceError):
-                        self._kept((cls, key), cell, sent, scope)
+                        self._kept(self._shelf(cls, scope), (cls, key), cell, sent)
 
     def _at_hand(
         self, batch: Batch, terms: Mapping[type, Terms]
@@ -200,7 +200,7 @@ class CachedRead:
         self._flights.refresh(pairs, fresh, self.subject.timeout, scope)
 
     def _valid(self, entry: Entry) -> bool:
-        return self._memory.marks.valid(entry, self._clock())
+        return self._memory.valid(entry, self._clock())
 
     async def _carry(self, flight: Flight) -> None:
         """Fill a flight: from the shared store what is fresh enough there, the rest from the system."""
@@ -223,11 +223,12 @@ class CachedRead:
         pairs = [(cls, key) for cls in flight.wants for key in (keys if keys is not None else flight.keys)]
         if store is None:
             return pairs
-        places = [(self._shelf(cls, flight.scope), key) for cls, key in pairs]
+        shelves = self._shelves(flight.scope).by_class
+        places = [(shelves[cls], key) for cls, key in pairs]
         missing: list[Pair] = []
         now = self._clock()
         for pair, place, entry in zip(pairs, places, await store.get(places), strict=True):
-            if entry is None or not self._memory.marks.valid(entry, now):
+            if entry is None or not self._memory.valid(entry, now):
                 missing.append(pair)
                 continue
             policy = self.subject.policies[pair[0]]
@@ -252,13 +253,14 @@ class CachedRead:
             bundle = {cls: [error] * len(keys) for cls in flight.wants}
         flight.calls += batch.tally.calls
         kept: list[tuple[tuple[Shelf, str], Entry, float]] = []
+        shelves = self._shelves(flight.scope).by_class
         for cls, column in bundle.items():
             for key, cell in zip(keys, column, strict=True):
                 if isinstance(cell, SourceError):
                     flight.landed[cls, key] = Landed(error=cell)
                     self._quiet_until = sent + QUIET
                 elif cell is None or self.subject.sound(cell):
-                    kept.append(self._kept((cls, key), cell, sent, flight.scope))
+                    kept.append(self._kept(shelves[cls], (cls, key), cell, sent))
                     flight.landed[cls, key] = Landed(kept[-1][1])
                 else:
                     flight.landed[cls, key] = Landed(Entry(cell, sent))
@@ -268,10 +270,9 @@ class CachedRead:
             await self._tiers.store.put(kept)
 
     def _kept(
-        self, pair: Pair, cell: Cell, sent: float, scope: Scope
+        self, shelf: Shelf, pair: Pair, cell: Cell, sent: float
     ) -> tuple[tuple[Shelf, str], Entry, float]:
         cls, key = pair
-        shelf = self._shelf(cls, scope)
         lifetime = self._lifetime(self.subject.policies[cls], cell)
         entry = Entry(cell, sent, self.subject.tags(cls, key, cell), sent + lifetime)
         if lifetime > 0:
