@@ -24,7 +24,12 @@ PARTS: dict[str, Callable[[PlantServer, Path, Effort], list[Row]]] = {
     "cold": http_path.cold_rows,
     "memory": memory.measure,
 }
-FURTHER: tuple[tuple[str, ...], ...] = (("benchmarks.bench_queries", "30"),)
+FURTHER: tuple[tuple[str, ...], ...] = (
+    ("benchmarks.bench_queries", "30"),
+    ("benchmarks.loaders",),
+    ("benchmarks.redis_store",),
+    ("benchmarks.rest_mapping", "5"),
+)
 """Measurements that print for themselves: a module and its arguments. What they print goes below the table."""
 
 

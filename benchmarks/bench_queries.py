@@ -1,4 +1,4 @@
-"""CPU of the gateway per request over the demo's eight simulated systems, with the cache as the demo has it.
+"""CPU of the gateway per request, over the simulated plant in a process of its own: keeping nothing, and keeping.
 
     python -m benchmarks.bench_queries [requests]
 
@@ -60,10 +60,18 @@ def upstream(ports: list[int], reset: bool = False) -> int:
 
 
 def main(requests: int) -> None:
+    """With every value read from its system, and as the demo keeps them."""
+    for title, kept in (("nothing kept", {"CROSSDOCK_CACHE__MAX_ENTRIES": "0"}), ("kept", {})):
+        measure(title, requests, os.environ | kept)
+
+
+def measure(title: str, requests: int, environ: dict[str, str]) -> None:
     """Start the demo, ask, print."""
     crossdock = str(Path(sys.executable).with_name("crossdock"))
     command = [crossdock, "demo", "--port", "0", "--systems-port", "0", "--speed", "0"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    demo = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ
+    )
     try:
         if demo.stdout is None:
             raise SystemExit("no output from the demo")
@@ -80,7 +88,7 @@ def main(requests: int) -> None:
         ]
         if url is None or not ports:
             raise SystemExit(f"cannot read the demo's greeting:\n{said}")
-        print(f"{'query':<28} {'CPU ms/request':>15} {'median ms':>10} {'upstream calls':>15}")
+        print(f"{title:<28} {'CPU ms/request':>15} {'median ms':>10} {'upstream calls':>15}")
         for name, query in QUERIES.items():
             body = json.dumps({"query": query}).encode()
             ask(url[0], body)

@@ -10,6 +10,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,8 +57,30 @@ async def cost(call: Callable[[], Awaitable[Any]], keys: int) -> float:
     return best / keys * 1e6
 
 
-async def measure(store: RedisStore, client: Any, make: Callable[[str], Any], keys: int) -> None:
-    """One class of rows: print what a key costs."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a key of one class costs: its bytes, and microseconds of CPU to read and to write it."""
+
+    name: str
+    size: float
+    hit: float
+    alone: float
+    put: float
+
+    @property
+    def ours(self) -> float:
+        """What a hit costs beyond redis-py."""
+        return self.hit - self.alone
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:10} {self.size:4.0f} bytes a key  L2 hit {self.hit:5.2f} us  "
+            f"redis-py's MGETs {self.alone:5.2f}  ours {self.ours:5.2f}  L2 put {self.put:5.2f}"
+        )
+
+
+async def measure(store: RedisStore, client: Any, make: Callable[[str], Any], keys: int) -> Cost:
+    """What a key of one class of rows costs."""
     numbers = [str(1_000_000 + number) for number in range(keys)]
     shelf = Shelf(f"SAP_DE/orders/{make.__name__}/all", type(make("1")) | None)
     places = [(shelf, f"1710/{number}") for number in numbers]
@@ -80,26 +103,23 @@ async def measure(store: RedisStore, client: Any, make: Callable[[str], Any], ke
 
     total, alone = await cost(lambda: store.get(places), keys), await cost(bare, keys)
     put = await cost(lambda: store.put(entries), keys)
-    print(
-        f"{make.__name__:10} {size:4.0f} bytes a key  L2 hit {total:5.2f} us  redis-py's MGETs {alone:5.2f}",
-        end="",
-    )
-    print(f"  ours {total - alone:5.2f}  L2 put {put:5.2f}")
+    return Cost(make.__name__, size, total, alone, put)
 
 
-async def main(keys: int) -> None:
-    """Both rows, over one real Redis."""
+async def costs(keys: int = 500) -> list[Cost]:
+    """Both rows, and the first once more with a mark to look at, over one real Redis."""
     with RedisServer() as server:
         store = RedisStore(server.url, namespace="bench", timeout=5.0)
         await store.open()
         async with Redis.from_url(server.url, protocol=3, legacy_responses=False) as client:
-            for make in (planning, balance):
-                await measure(store, client, make, keys)
+            found = [await measure(store, client, make, keys) for make in (planning, balance)]
             # One mark among the tags: entries are then looked at one by one.
             await store.invalidate(Invalidation(("po:1710/1000000",), time.time() - 3600))
-            await measure(store, client, planning, keys)
+            found.append(await measure(store, client, planning, keys))
         await store.close()
+    return found
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))
+    for one in asyncio.run(costs(int(sys.argv[1]) if len(sys.argv) > 1 else 500)):
+        print(one)

@@ -2,7 +2,8 @@
 
 Keys asked in the same turn of the loop, or within a window of at most a millisecond while the system is being asked
 already, leave together; who asks for a key on its way waits for it, unless that flight left too early for what the
-request accepts, or in a less urgent lane. Nobody's cancellation or deadline touches another's: a flight ends early only
+request accepts, or in a less urgent lane. Who came aboard after something had changed that the flight does not show
+asks again. Nobody's cancellation or deadline touches another's: a flight ends early only
 when nobody waits for it any more.
 """
 
@@ -67,7 +68,10 @@ Carry: TypeAlias = Callable[[Flight], Awaitable[None]]
 
 
 class Flights:
-    """The flights of one read of one system. ``clock`` gives seconds since the epoch."""
+    """The flights of one read of one system. ``clock`` gives seconds since the epoch.
+
+    ``valid`` tells whether nothing that an entry speaks of has been invalidated since it was read.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Flights:
         window: float,
         shared: bool = True,
         clock: Callable[[], float] = time.time,
+        valid: Callable[[Entry], bool] = lambda _: True,
     ) -> None:
         self._system = system
         self._carry = carry
@@ -85,7 +90,8 @@ class Flights:
         self._window = window
         self._shared = shared
         self._clock = clock
-        self._aboard: dict[tuple[Scope, type, str], Flight] = {}
+        self._valid = valid
+        self._aboard: dict[Scope, dict[Pair, Flight]] = {}
         self._gathering: dict[tuple[Scope, Lane], Flight] = {}
         self._airborne = 0
 
@@ -100,7 +106,7 @@ class Flights:
         """What there is to know about every pair, and the flights that told it (True: they left for us)."""
         found: dict[Pair, Landed] = {}
         taken: list[tuple[Flight, bool]] = []
-        wanted = list(pairs)
+        wanted, began = list(pairs), self._clock()
         for last in (False,) * (ROUNDS - 1) + (True,):
             boarded = self._board(wanted, fresh, deadline, lane, scope)
             await self._wait([flight for flight, _ in boarded], deadline)
@@ -109,7 +115,7 @@ class Flights:
                 taken.append((flight, ours))
                 for pair in aboard:
                     landed = flight.landed.get(pair) or Landed(error=self._silent(flight))
-                    if last or not self._in_vain(landed, flight, fresh[pair[0]], deadline):
+                    if last or not self._in_vain(landed, flight, fresh[pair[0]], began, deadline):
                         found[pair] = landed
                     else:
                         wanted.append(pair)
@@ -121,7 +127,10 @@ class Flights:
         self, pairs: Iterable[Pair], fresh: Mapping[type, float], seconds: float, scope: Scope
     ) -> None:
         """Read pairs anew that nobody waits for, unless they are on their way."""
-        idle = [pair for pair in pairs if (scope, *pair) not in self._aboard]
+        aboard = self._aboard.get(scope, {})
+        idle = [pair for pair in pairs if pair not in aboard]
+        if not idle:
+            return
         for flight, _ in self._board(idle, fresh, time.monotonic() + seconds, Lane.BACKGROUND, scope):
             flight.waiters += 1
 
@@ -130,31 +139,42 @@ class Flights:
             return SourceUnavailable(f"{self._system} gave no answer for this key.")
         return SourceTimeout(f"{self._system} did not answer within the time of the request")
 
-    @staticmethod
-    def _in_vain(landed: Landed, flight: Flight, fresh: float, deadline: float) -> bool:
+    def _in_vain(self, landed: Landed, flight: Flight, fresh: float, began: float, deadline: float) -> bool:
         """Whether another flight may do better: this one was in more of a hurry, or brought what is too old for us."""
         if landed.error is not None:
             return isinstance(landed.error, SourceTimeout) and flight.deadline + 0.001 < deadline
-        return landed.shared and landed.entry is not None and landed.entry.read_at < fresh
+        if landed.entry is None:
+            return False
+        read_at = landed.entry.read_at
+        # What was invalidated before we asked must not reach us; what was while we waited, may.
+        return (landed.shared and read_at < fresh) or (read_at < began and not self._valid(landed.entry))
 
     def _board(
         self, pairs: Iterable[Pair], fresh: Mapping[type, float], deadline: float, lane: Lane, scope: Scope
     ) -> dict[tuple[Flight, bool], list[Pair]]:
         boarded: dict[tuple[Flight, bool], list[Pair]] = {}
         made: set[int] = set()
+        # Looked up by pair in a table of the scope's own: hashing a scope for every key costs more than all the rest.
+        aboard = self._aboard.setdefault(scope, {})
+        waiting: Flight | None = None
         for pair in pairs:
             cls, key = pair
-            flight = self._aboard.get((scope, cls, key)) if self._shared else None
+            flight = aboard.get(pair) if self._shared else None
             if flight is None or flight.lane > lane or (flight.sent is not None and flight.sent < fresh[cls]):
-                flight = self._gather(key, lane, scope, made)
+                if waiting is None or not self._takes(waiting, key):
+                    waiting = self._gather(key, lane, scope, made)
+                flight = waiting
                 flight.keys[key] = None
                 flight.wants[cls] = None
-                self._aboard[scope, cls, key] = flight
+                aboard[pair] = flight
             if flight.sent is None:
                 flight.fresh[cls] = max(fresh[cls], flight.fresh.get(cls, fresh[cls]))
                 flight.deadline = max(flight.deadline, deadline)
             boarded.setdefault((flight, id(flight) in made), []).append(pair)
         return boarded
+
+    def _takes(self, flight: Flight, key: str) -> bool:
+        return flight.sent is None and (key in flight.keys or len(flight.keys) < self._max_keys)
 
     def _gather(self, key: str, lane: Lane, scope: Scope, made: set[int]) -> Flight:
         """The flight that a key may still board; a new one where there is none or it is full."""
@@ -162,7 +182,7 @@ class Flights:
         place = (scope, lane)
         flight = self._gathering.get(place)
         if flight is not None and (self._shared or id(flight) in made):
-            if key in flight.keys or len(flight.keys) < self._max_keys:
+            if self._takes(flight, key):
                 return flight
             self._leave(place, flight)
         flight = self._gathering[place] = Flight(lane, scope, loop.create_future())
@@ -181,8 +201,9 @@ class Flights:
         if flight.handle is not None:
             flight.handle.cancel()
         flight.sent = self._clock()
+        aboard = self._aboard.setdefault(flight.scope, {})
         for pair in flight.pairs:
-            self._aboard.setdefault((flight.scope, *pair), flight)
+            aboard.setdefault(pair, flight)
         self._airborne += 1
         flight.done.add_done_callback(lambda _: self._forget(flight))
         flight.task = asyncio.get_running_loop().create_task(self._fly(flight))
@@ -203,10 +224,12 @@ class Flights:
 
     def _forget(self, flight: Flight) -> None:
         """Who asks from now on finds the result in the cache, or asks anew."""
+        aboard = self._aboard.get(flight.scope, {})
         for pair in flight.pairs:
-            place = (flight.scope, *pair)
-            if self._aboard.get(place) is flight:
-                del self._aboard[place]
+            if aboard.get(pair) is flight:
+                del aboard[pair]
+        if not aboard:
+            self._aboard.pop(flight.scope, None)
 
     async def _wait(self, flights: Sequence[Flight], deadline: float) -> None:
         for flight in flights:

@@ -110,12 +110,13 @@ class Link:
         self._reopens = self._up_at = float("-inf")
         self._down_at: float | None = None
         self._refused: set[str] = set()
+        self._closed = False
         self.up = False
         """Whether Redis is asked at all."""
 
     async def close(self) -> None:
-        """Give back all connections."""
-        self.up = False
+        """Give back all connections. What is still under way loses its own, which tells nothing about Redis."""
+        self.up, self._closed = False, True
         await self._pool.disconnect()
         await self._own.disconnect()
         # A connection that was given up in the middle of a call closes one turn of the loop later.
@@ -163,7 +164,7 @@ class Link:
         """Redis did not answer: ask nothing for a while. Said once."""
         now = asyncio.get_running_loop().time()
         self.up = False
-        if self._down_at is not None:
+        if self._down_at is not None or self._closed:
             return
         hasty = now - self._up_at < CALM
         self.pause = min(2 * self.pause, LONGEST_PAUSE) if hasty else self._shortest
@@ -206,6 +207,16 @@ class Link:
         if self._offset is None:
             raise Unreachable
         return self._offset
+
+    @property
+    def shift(self) -> float:
+        """What is taken off Redis' time so that an instant of ours is not later than it was: no age is understated."""
+        return self.offset.seconds + self.offset.error
+
+    @property
+    def shift_latest(self) -> float:
+        """The same so that it is not earlier: an invalidation reaches what it must."""
+        return self.offset.seconds - self.offset.error
 
     def at_earliest(self, at: float) -> int:
         """An instant of ours in Redis' time, not later than it was: so an age is never understated."""

@@ -86,6 +86,10 @@ class Memory:
                 oldest = read_at
         return Column(cells, hits, oldest, oldest_absent)
 
+    def valid(self, entry: Entry, now: float) -> bool:
+        """Whether nothing that an entry speaks of has changed, as far as is known here; asked again it costs nothing."""
+        return entry.checked == self.marks.epoch or self.marks.valid(entry, now)
+
     def look(self, shelf: str, key: str) -> Entry | None:
         """The entry of a place, whatever its age; None where there is none or it was invalidated."""
         try:
@@ -93,7 +97,7 @@ class Memory:
         except KeyError:
             return None
         now = self._clock()
-        if entry.until <= now or (entry.checked != self.marks.epoch and not self.marks.valid(entry, now)):
+        if entry.until <= now or not self.valid(entry, now):
             del self._entries[shelf, key]
             return None
         return entry
@@ -101,9 +105,7 @@ class Memory:
     def keep(self, shelf: str, key: str, entry: Entry) -> None:
         """Keep an entry, unless a later one is here or it has been invalidated on its way."""
         known = self.look(shelf, key)
-        if (known is not None and known.read_at > entry.read_at) or not self.marks.valid(
-            entry, self._clock()
-        ):
+        if (known is not None and known.read_at > entry.read_at) or not self.valid(entry, self._clock()):
             return
         with suppress(ValueError):  # It alone is larger than all that may be kept.
             self._entries[shelf, key] = entry

@@ -86,6 +86,7 @@ class CachedRead:
             window=tiers.window,
             shared=subject.shared,
             clock=tiers.clock,
+            valid=self._valid,
         )
         self._leases = Leases(tiers.store, subject.timeout) if tiers.store is not None else None
         self._quiet_until = 0.0
@@ -132,7 +133,7 @@ class CachedRead:
             if cls in self.subject.types:
                 for key, cell in zip(keys, column, strict=True):
                     if cell is not None and not isinstance(cell, SourceError):
-                        self._kept((cls, key), cell, sent, scope)
+                        self._kept(self._shelf(cls, scope), (cls, key), cell, sent)
 
     def _at_hand(
         self, batch: Batch, terms: Mapping[type, Terms]
@@ -201,6 +202,9 @@ class CachedRead:
         fresh = {cls: now - self.subject.policies[cls].max_age for cls, _ in pairs}
         self._flights.refresh(pairs, fresh, self.subject.timeout, scope)
 
+    def _valid(self, entry: Entry) -> bool:
+        return self._memory.valid(entry, self._clock())
+
     async def _carry(self, flight: Flight) -> None:
         """Fill a flight: from the shared store what is fresh enough there, the rest from the system."""
         missing = await self._from_store(flight) if self._tiers.store is not None else flight.pairs
@@ -222,11 +226,12 @@ class CachedRead:
         pairs = [(cls, key) for cls in flight.wants for key in (keys if keys is not None else flight.keys)]
         if store is None:
             return pairs
-        places = [(self._shelf(cls, flight.scope), key) for cls, key in pairs]
+        shelves = self._shelves(flight.scope).by_class
+        places = [(shelves[cls], key) for cls, key in pairs]
         missing: list[Pair] = []
         now = self._clock()
         for pair, place, entry in zip(pairs, places, await store.get(places), strict=True):
-            if entry is None or not self._memory.marks.valid(entry, now):
+            if entry is None or not self._memory.valid(entry, now):
                 missing.append(pair)
                 continue
             policy = self.subject.policies[pair[0]]
@@ -251,13 +256,14 @@ class CachedRead:
             bundle = {cls: [error] * len(keys) for cls in flight.wants}
         flight.calls += batch.tally.calls
         kept: list[tuple[tuple[Shelf, str], Entry, float]] = []
+        shelves = self._shelves(flight.scope).by_class
         for cls, column in bundle.items():
             for key, cell in zip(keys, column, strict=True):
                 if isinstance(cell, SourceError):
                     flight.landed[cls, key] = Landed(error=cell)
                     self._quiet_until = sent + QUIET
                 elif cell is None or self.subject.sound(cell):
-                    kept.append(self._kept((cls, key), cell, sent, flight.scope))
+                    kept.append(self._kept(shelves[cls], (cls, key), cell, sent))
                     flight.landed[cls, key] = Landed(kept[-1][1])
                 else:
                     flight.landed[cls, key] = Landed(Entry(cell, sent))
@@ -267,10 +273,9 @@ class CachedRead:
             await self._tiers.store.put(kept)
 
     def _kept(
-        self, pair: Pair, cell: Cell, sent: float, scope: Scope
+        self, shelf: Shelf, pair: Pair, cell: Cell, sent: float
     ) -> tuple[tuple[Shelf, str], Entry, float]:
         cls, key = pair
-        shelf = self._shelf(cls, scope)
         lifetime = self._lifetime(self.subject.policies[cls], cell)
         entry = Entry(cell, sent, self.subject.tags(cls, key, cell), sent + lifetime)
         if lifetime > 0:

@@ -155,7 +155,7 @@ class RedisStore:
         try:
             at = self._link.at_earliest(self._clock())
             found = await self._do(CLAIM, self._claims(places), at, self._owner, int(seconds * 1000))
-            shift = self._link.offset.seconds
+            shift = self._link.shift
         except Unreachable:
             return [None] * len(places)
         return [
@@ -204,7 +204,7 @@ class RedisStore:
         if floor is None or not any(found):
             return [None] * len(places)
         entries: list[Entry | None] = []
-        shift = self._link.offset.seconds
+        shift = self._link.shift
         for kept, count in runs:
             entries += kept.entries(found[len(entries) : len(entries) + count], shift)
         return await self._after_marks(entries, int(floor), shift)

@@ -10,54 +10,29 @@ from operator import attrgetter
 from typing import Any
 
 from schema.base import KEYS, NODES, PREFIXES, join_key, split_key
-from schema.commerce import PurchaseOrder, SalesOrder, SalesOrderLine
-from schema.equipment import WorkCenter
 from schema.errors import RequestError
-from schema.logistics import Shipment
-from schema.material import Item, Location, Lot
-from schema.production import ProductionOrder
+from sources.references import Reference, references, referred, within
 
-REFERRED: dict[str, tuple[type, ...]] = {
-    "order": (ProductionOrder, SalesOrder),
-    "item": (Item,),
-    "lot": (Lot,),
-    "input": (Lot,),
-    "output": (Lot,),
-    "shipment": (Shipment,),
-    "location": (Location,),
-    "work_center": (WorkCenter,),
-    "sales_line": (SalesOrderLine,),
-}
-"""Names of keys and the classes they may be of; which one, the number of their parts tells."""
-
-LISTED = frozenset({"orders", "sales_lines"})
-"""Attributes that hold whole keys of two parts, several of them."""
-
-Reader = Callable[[Any], Iterable[str]]
+Found = dict[str, None]
+Tell = Callable[[Any, Found], None]
+"""Adds what a row says."""
 
 
 @cache
 def kind_of(cls: type, by: str) -> type | None:
-    """The class that a key of this name is of: the own one for ``id``; None where the key is no object's."""
-    if by == "id":
-        return cls if cls in PREFIXES else None
-    if by == "order" and cls.__module__ == PurchaseOrder.__module__:
-        return SalesOrder if cls is SalesOrderLine else PurchaseOrder
-    attributes = KEYS[cls][by]
-    parts = 2 if attributes[0] in LISTED else len(attributes)
-    return next((kind for kind in REFERRED.get(by, ()) if len(KEYS[kind]["id"]) == parts), None)
+    """The class with ids that a key of this name is of: the own one for ``id``; None where the key is no object's."""
+    kind = referred(cls, by)
+    return kind if kind in PREFIXES else None
 
 
 def tags_of(system: str, cls: type, by: str, key: str, rows: Iterable[Any]) -> tuple[str, ...]:
-    """Everything that the rows under a key speak of."""
-    found: dict[str, None] = {system_tag(system): None}
-    kind = kind_of(cls, by)
-    if kind is not None:
-        _add(found, PREFIXES[kind], key)
+    """Everything that the rows under a key speak of, the key's own object and those inside its key included."""
+    found: Found = {system_tag(system): None}
+    for tell in _asked(cls, by):
+        tell(key, found)
     for row in rows:
-        for prefix, read in _readers(row.__class__):
-            for own in read(row):
-                _add(found, prefix, own)
+        for tell in _tells(row.__class__):
+            tell(row, found)
     return tuple(found)
 
 
@@ -90,37 +65,94 @@ def touched(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _add(found: dict[str, None], prefix: str, key: str) -> None:
-    found[f"{prefix}:{key}"] = None
-    found[f"{prefix}:*"] = None
+@cache
+def _asked(cls: type, by: str) -> tuple[Tell, ...]:
+    """What a key says by itself: a lot's names its item too."""
+    kind = kind_of(cls, by)
+    if kind is None:
+        return ()
+    inner = [_part(PREFIXES[one], positions) for one, positions in within(kind) if one in PREFIXES]
+    return (_whole(PREFIXES[kind]), *inner)
+
+
+def _whole(prefix: str) -> Tell:
+    begins, every = f"{prefix}:", f"{prefix}:*"
+
+    def tell(key: str, found: Found) -> None:
+        found[begins + key] = found[every] = None
+
+    return tell
+
+
+def _part(prefix: str, positions: tuple[int, ...]) -> Tell:
+    begins, every = f"{prefix}:", f"{prefix}:*"
+
+    def tell(key: str, found: Found) -> None:
+        parts = key.split("/")
+        found[begins + "/".join([parts[position] for position in positions])] = found[every] = None
+
+    return tell
 
 
 @cache
-def _readers(cls: type) -> tuple[tuple[str, Reader], ...]:
-    """Per registered key of a class that names an object: the prefix of its ids, and how a row tells it."""
-    made = []
-    for by, attributes in KEYS.get(cls, {}).items():
-        kind = kind_of(cls, by)
-        if kind is not None:
-            made.append((PREFIXES[kind], _reader(attributes)))
-    return tuple(made)
+def _tells(cls: type) -> tuple[Tell, ...]:
+    """Per reference of a class to something with an id: how a row tells it."""
+    known = references(cls) if cls in KEYS else ()
+    return tuple([_told(PREFIXES[one.kind], one) for one in known if one.kind in PREFIXES])
 
 
-def _reader(attributes: tuple[str, ...]) -> Reader:
-    if len(attributes) == 1:
-        one = attrgetter(attributes[0])
+def _told(prefix: str, reference: Reference) -> Tell:
+    if reference.whole:
+        return _tell_keys(prefix, attrgetter(*reference.attributes))
+    if reference.many:
+        return _tell_parts(prefix, attrgetter(*reference.attributes))
+    if len(reference.attributes) == 1:
+        return _tell_one(prefix, attrgetter(*reference.attributes))
+    return _tell_joined(prefix, attrgetter(*reference.attributes))
 
-        def read_one(row: Any) -> Iterable[str]:
-            value = one(row)
-            if value is None:
-                return ()
-            return value if isinstance(value, tuple) else (join_key(value),)
 
-        return read_one
-    many = attrgetter(*attributes)
+def _tell_one(prefix: str, read: Callable[[Any], Any]) -> Tell:
+    begins, every = f"{prefix}:", f"{prefix}:*"
 
-    def read_many(row: Any) -> Iterable[str]:
-        parts = many(row)
-        return () if None in parts else (join_key(*parts),)
+    def tell(row: Any, found: Found) -> None:
+        value = read(row)
+        if value is not None:
+            found[begins + join_key(value)] = found[every] = None
 
-    return read_many
+    return tell
+
+
+def _tell_joined(prefix: str, read: Callable[[Any], Any]) -> Tell:
+    begins, every = f"{prefix}:", f"{prefix}:*"
+
+    def tell(row: Any, found: Found) -> None:
+        parts = read(row)
+        if None not in parts:
+            found[begins + join_key(*parts)] = found[every] = None
+
+    return tell
+
+
+def _tell_keys(prefix: str, read: Callable[[Any], Any]) -> Tell:
+    """Keys that are joined already: one, or several."""
+    begins, every = f"{prefix}:", f"{prefix}:*"
+
+    def tell(row: Any, found: Found) -> None:
+        keys = read(row)
+        for key in (keys,) if isinstance(keys, str) else keys or ():
+            found[begins + key] = found[every] = None
+
+    return tell
+
+
+def _tell_parts(prefix: str, read: Callable[[Any], Any]) -> Tell:
+    """Keys that share all parts but the last."""
+    begins, every = f"{prefix}:", f"{prefix}:*"
+
+    def tell(row: Any, found: Found) -> None:
+        *first, last = read(row)
+        if None not in first:
+            for part in last or ():
+                found[begins + join_key(*first, part)] = found[every] = None
+
+    return tell

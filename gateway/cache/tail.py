@@ -203,7 +203,7 @@ class Tail:
             return
         if message.origin == self.origin:
             return
-        shift, written = self._link.offset.seconds, message.written
+        shift, written = self._link.shift_latest, message.written
         if written is not None:
             written = replace(written, at=message.written_at * 1e-6 - shift)
         self._heard(Invalidation(message.tags, message.at * 1e-6 - shift, written))

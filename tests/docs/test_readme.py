@@ -15,8 +15,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from gateway.app import make_catalog
+from gateway.cli import app
 from gateway.config import load_settings
 from gateway.tomlfile import parse_toml
 
@@ -84,7 +87,10 @@ def run(command: str, ports: tuple[int, int]) -> str:
     )
     words = shlex.split(here)
     words[0] = str(Path(sys.executable).with_name("crossdock")) if words[0] == "crossdock" else words[0]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    environ = {**os.environ, "CROSSDOCK_PORT": str(gateway)}
+    done = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=environ
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -92,6 +98,16 @@ def run(command: str, ports: tuple[int, int]) -> str:
 def commands() -> list[str]:
     """Every command of the README."""
     return [text.strip() for language, text in BLOCKS if language == "sh"]
+
+
+def without_ages(value: Any) -> Any:
+    """An answer with every age set to 0: how old a value is depends on when it is asked for; all else is compared."""
+    if isinstance(value, dict):
+        return {
+            name: 0 if name == "ageSeconds" and isinstance(inner, int) else without_ages(inner)
+            for name, inner in value.items()
+        }
+    return [without_ages(inner) for inner in value] if isinstance(value, list) else value
 
 
 @pytest.mark.timeout(300)
@@ -103,8 +119,7 @@ def test_every_curl_gives_the_answer_beside_it(ports: tuple[int, int]) -> None:
             continue
         said = json.loads(run(text.strip(), ports))
         if following[0] == "json":
-            shown: Any = json.loads(following[1])
-            assert said == shown
+            assert without_ages(said) == without_ages(json.loads(following[1]))
             compared += 1
     assert compared == README.count("```json")
 
@@ -117,6 +132,24 @@ def test_explain_prints_hops(ports: tuple[int, int]) -> None:
     assert "WMS_CEN" in said
 
 
+def test_invalidate_speaks_to_the_demo(ports: tuple[int, int]) -> None:
+    """The gateway of the demo is told without any option, and says what it let go of."""
+    (invalidate,) = [command for command in commands() if command.startswith("crossdock invalidate")]
+    assert run(invalidate, ports).split() == [invalidate.split()[-1], "po:#"]
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    """Every command of the program is in the table with its own subcommands, and no other."""
+    rows = re.findall(r"^\| `crossdock (\w+)` \| (.*) \|$", README, re.MULTILINE)
+    program = get_command(app)
+    assert isinstance(program, TyperGroup)
+    assert {name for name, _ in rows} == set(program.commands)
+    for name, told in rows:
+        command = program.commands[name]
+        inner = set(command.commands) if isinstance(command, TyperGroup) else set()
+        assert set(re.findall(r"`(\w+)`", told)) == inner
+
+
 def test_every_other_command_exists() -> None:
     """What is not run here is a target of the Makefile or a command that other tests run."""
     known = {
@@ -125,7 +158,9 @@ def test_every_other_command_exists() -> None:
         "crossdock serve --config gateway.toml",
         "crossdock check --config gateway.toml",
     }
-    others = [c for c in commands() if not c.startswith(("curl", "crossdock explain"))]
+    others = [
+        c for c in commands() if not c.startswith(("curl", "crossdock explain", "crossdock invalidate"))
+    ]
     assert set(others) == known
     targets = (ROOT / "Makefile").read_text("utf-8")
     assert all(f"\n{name.split()[1]}: " in targets for name in others if name.startswith("make"))

@@ -1,66 +1,21 @@
 """The program as people start it: a real process, real sockets, real signals."""
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-CROSSDOCK = str(Path(sys.executable).parent / "crossdock")
+from tests.program import started
+
 QUERY = """{ productionOrder(id: "po:1710/1000040") {
   status planning { quantity { value } } execution { good { value } } sources { system { code } outcome } } }"""
 SETTINGS = '[plants.1710]\nname = "Kassel"\ntime_zone = "Europe/Berlin"\n'
-
-
-class Program:
-    """A running process and what it wrote."""
-
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
-        self.process = process
-        self.log = log
-
-    def said(self) -> str:
-        """Everything written so far, to both streams."""
-        return self.log.read_text()
-
-    def url(self) -> str:
-        """The endpoint, once it is announced."""
-        for _ in range(400):
-            if found := re.search(r"http://127\.0\.0\.1:\d+/graphql", self.said()):
-                return found[0]
-            assert self.process.poll() is None, self.said()
-            time.sleep(0.1)
-        raise AssertionError(f"not announced within 40 s: {self.said()}")
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """The exit status after a signal."""
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-@contextmanager
-def started(log: Path, *arguments: str) -> Iterator[Program]:
-    """The command in a clean environment; killed at the end if it is still there."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("CROSSDOCK_")}
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [CROSSDOCK, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True, env=environ
-        )
-        try:
-            yield Program(process, log)
-        finally:
-            process.kill()
-            process.wait()
 
 
 def fetch(url: str, query: str | None = None) -> Any:

@@ -1,6 +1,6 @@
 """The demo as the tests see it: the plant with its clock standing still, and a gateway over it, both over sockets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,11 @@ class Demo:
         return Reply(answer.status_code, answer.json(), answer.elapsed.total_seconds())
 
 
-def settings_over(plant: RunningPlant, **more: Any) -> Settings:
-    """The demo's own configuration, at the ports of this plant."""
+def settings_over(plant: RunningPlant, ports: Mapping[str, int] | None = None, **more: Any) -> Settings:
+    """The demo's own configuration, at the ports of this plant; some may be those of something in between."""
     file = demo_file()
-    return load_settings(
-        TomlFile(file.name, at_ports(file.data, plant.ports), file.lines), environ={}, options=more
-    )
+    moved = at_ports(file.data, plant.ports | dict(ports or {}))
+    return load_settings(TomlFile(file.name, moved, file.lines), environ={}, options=more)
 
 
 @pytest.fixture(scope="session")

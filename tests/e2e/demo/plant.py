@@ -78,7 +78,8 @@ class RunningPlant:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _start(self, code: str) -> None:
-        bound = socket.socket()
+        # Only of a socket that says it is TCP does asyncio switch Nagle's algorithm off; with it answers take 40 ms more.
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, self.ports.get(code, 0)))
         self.ports[code] = bound.getsockname()[1]

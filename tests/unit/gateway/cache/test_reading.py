@@ -288,6 +288,24 @@ async def test_an_answer_that_was_under_way_during_a_change_is_not_kept() -> Non
     assert await bench.words("A") == ["two"]
 
 
+async def test_who_asks_after_a_change_does_not_share_a_call_from_before_it() -> None:
+    """Who waited already is given what was asked for; who comes after the change is given what is true since then."""
+    bench = Bench()
+    bench.world.gate = asyncio.Event()
+    before = asyncio.create_task(bench.words("A"))
+    await settle()
+    bench.clock.pass_(0.1)
+    bench.world.items["A"] = "two"
+    await bench.caching.invalidate(["item:A"])
+    bench.clock.pass_(0.1)
+    after = asyncio.create_task(bench.words("A"))
+    await settle()
+    bench.world.gate.set()
+    assert await before == ["one"]
+    assert await after == ["two"]
+    assert len(bench.world.asked) == 2
+
+
 async def test_rights_keep_values_apart() -> None:
     """What was read under one row filter is not given under another."""
     bench = Bench()
