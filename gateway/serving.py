@@ -105,7 +105,7 @@ def settled() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(20_000, 10, 10)
 
 
 def _in_url(host: str) -> str:

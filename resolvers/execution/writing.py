@@ -68,9 +68,14 @@ class Writer:
         return f"v{next(self._numbers)}"
 
     def made(self, lines: Sequence[str], name: str = "build") -> Any:
-        """The function of that name in these lines."""
-        exec(compile("\n".join(lines), "<plan>", "exec"), self.names)  # noqa: S102 - our own text, see above
-        return self.names[name]
+        """The function of that name in these lines.
+
+        It knows the namespace and the namespace does not know it: a plan that is let go is gone at once, without the
+        garbage collector, which looks seldom while the gateway serves.
+        """
+        names = dict(self.names)
+        exec(compile("\n".join(lines), "<plan>", "exec"), names)  # noqa: S102 - our own text, see above
+        return names.pop(name)
 
     def leaf(self, kind: Any, value: str) -> str:
         """An expression for the JSON-ready value of a leaf, or of a list of leaves."""
@@ -135,7 +140,7 @@ def build_rows(fields: Sequence[Any], moments: Sequence[str], kept: bool) -> Bui
     lines = [f"def build(rows, moments{''.join(f', {name}' for name in columns)}):"]
     lines += [f"    {name} = moments[{writer.constant(name)}]" for name in moments]
     if kept and runs:
-        lines += _keeping(writer, expressions)
+        _keeping(writer, expressions)
     parts = [_part(writer, piece, expressions, kept) for piece in pieces]
     names = ", ".join(["o", *[f"d{number}" for number in range(len(columns))]])
     source = f"zip({', '.join(['rows', *columns])}, strict=True)" if columns else "rows"
@@ -181,13 +186,13 @@ def _part(writer: Writer, piece: bytes | int | str, expressions: Sequence[str], 
     return f"r{piece}" if kept else expressions[piece]
 
 
-def _keeping(writer: Writer, expressions: Sequence[str]) -> list[str]:
+def _keeping(writer: Writer, expressions: Sequence[str]) -> None:
+    """Give the function the bytes that were kept of a row, and a way to keep those of another."""
     fragments = Fragments()
     store = writer.constant(fragments.keep)
     lines = ["def keep(o):", f"    data = ({', '.join(expressions)},)"]
-    writer.made([*lines, f"    return {store}(o, data, sum(map(len, data)))"], "keep")
+    writer.names["keep"] = writer.made([*lines, f"    return {store}(o, data, sum(map(len, data)))"], "keep")
     writer.names["get"] = fragments.rows.get
-    return []
 
 
 def compute_rows(

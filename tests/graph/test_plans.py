@@ -10,7 +10,7 @@ from graphql import parse
 from gateway.operations import Operations
 from gateway.request import GraphQLRequest
 from resolvers.context import Context
-from resolvers.execution.fragments import Fragments, _budget
+from resolvers.execution.fragments import Fragments, _all, _budget
 from resolvers.execution.operation import Executed, PlanExecution
 from resolvers.graph import graphql_schema
 from schema.errors import SourceUnavailable
@@ -108,6 +108,21 @@ async def test_a_plan_does_not_keep_its_first_operation() -> None:
     del ctx
     gc.collect()
     assert watched() is None
+
+
+async def test_a_plan_that_is_let_go_is_gone_at_once() -> None:
+    """Its functions and what they kept go with it, without the garbage collector."""
+    plans, parsed = PlanExecution(graphql_schema()), parse(f"{{ {ORDER} {{ number item {{ number }} }} }}")
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(_all)
+        assert (await plans.execute(parsed, context(*systems().all), {})).reason is None
+        assert len(_all) > before
+        del plans
+        assert len(_all) == before
+    finally:
+        gc.enable()
 
 
 def test_what_is_kept_of_rows_is_bounded() -> None:
