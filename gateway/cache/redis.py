@@ -43,6 +43,11 @@ SLACK = 60.0
 _shelf_of = itemgetter(0)
 
 
+def _bytes(key: str) -> bytes:
+    """A key as it travels: redis-py would find out anew for each that it is a text."""
+    return key.encode("utf-8", "surrogatepass")
+
+
 def _nobody(invalidation: Invalidation) -> None:
     """Nobody listens."""
 
@@ -194,11 +199,11 @@ class RedisStore:
 
     async def _valid(self, places: Sequence[Place]) -> list[Entry | None]:
         runs: list[tuple[Codec, int]] = []
-        keys = [self._keys.floor]
+        keys = [_bytes(self._keys.floor)]
         for shelf, run in groupby(places, _shelf_of):
             begins, _, kept = self._shelf(shelf)
             before = len(keys)
-            keys += [begins + key for _, key in run]
+            keys += [_bytes(begins + key) for _, key in run]
             runs.append((kept, len(keys) - before))
         floor, *found = await self._link.ask("MGET", *keys)
         if floor is None or not any(found):
@@ -215,7 +220,7 @@ class RedisStore:
         marks: dict[str, float] = {}
         if tags:
             begins = self._keys.of("i", ":")
-            found = await self._link.ask("MGET", *[begins + tag for tag in tags])
+            found = await self._link.ask("MGET", *[_bytes(begins + tag) for tag in tags])
             marks = {
                 tag: int(at) * 1e-6 - shift for tag, at in zip(tags, found, strict=True) if at is not None
             }
