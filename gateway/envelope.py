@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import Message, Receive
 
 from gateway.request import LANE
-from gateway.waiting import Begun
+from resolvers.eager import Started
 
 SCOPE_KEY = "crossdock.envelope"
 LARGEST = 16_384
@@ -44,10 +44,10 @@ class Taken:
     def __init__(self, receive: Receive) -> None:
         coroutine: Any = receive()
         self._receive = receive
-        self._begun: Begun[Message] | None = Begun(coroutine)
+        self._begun: Started[Message] | None = Started(coroutine)
         begun = self._begun
-        whole = begun.done and not begun.result.get("more_body")
-        self.body: bytes | None = begun.result.get("body") if whole else None
+        whole = begun.done and not begun.value.get("more_body")
+        self.body: bytes | None = begun.value.get("body") if whole else None
         """All of the body, if it is here already; it is not waited for."""
 
     async def receive(self) -> Message:

@@ -44,7 +44,7 @@ from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
 from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
 from gateway.telemetry import RequestFacts, request_facts
-from gateway.waiting import Begun
+from resolvers.eager import Started
 
 __all__ = [
     "Answer",
@@ -101,9 +101,9 @@ async def while_connected(http: Request, work: Coroutine[Any, Any, T]) -> T:
     Only for what may stop half-way: a query, never a mutation. The body must have been read. Nobody watches the client
     of work that is over in a moment.
     """
-    begun = Begun(work)
+    begun = Started(work)
     if begun.done:
-        return begun.result
+        return begun.value
     watch = _Watch(http)
     try:
         return await begun

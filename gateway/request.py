@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.media import parse_content_type
-from gateway.waiting import Begun
+from resolvers.eager import Started
 from schema.errors import CrossdockError
 from sources.base import Lane
 
@@ -148,9 +148,9 @@ async def _body(request: Request, limits: BodyLimits) -> bytes:
         await _drain(request)
         raise _too_large(limits)
     coroutine: Any = request.receive()
-    begun: Begun[Message] = Begun(coroutine)
-    if begun.done and not begun.result.get("more_body", False):
-        body = _piece(begun.result)
+    begun: Started[Message] = Started(coroutine)
+    if begun.done and not begun.value.get("more_body", False):
+        body = _piece(begun.value)
     else:
         body = await _pieces(begun, request, limits)
     if len(body) > limits.max_bytes:
@@ -159,7 +159,7 @@ async def _body(request: Request, limits: BodyLimits) -> bytes:
     return body
 
 
-async def _pieces(begun: Begun[Message], request: Request, limits: BodyLimits) -> bytes:
+async def _pieces(begun: Started[Message], request: Request, limits: BodyLimits) -> bytes:
     """The body piece by piece, until it is whole or too large."""
     body = bytearray()
     try:

@@ -40,6 +40,9 @@ class Started(Generic[T]):
             while True:
                 try:
                     sent = yield waiting
+                except GeneratorExit:
+                    self._coroutine.close()
+                    raise
                 except BaseException as error:
                     waiting = self._coroutine.throw(error)
                 else:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.waiting import Begun
+from resolvers.eager import Started
 
 
 async def test_what_does_not_wait_is_done_at_once() -> None:
@@ -13,7 +13,7 @@ async def test_what_does_not_wait_is_done_at_once() -> None:
     async def work() -> str:
         return "now"
 
-    begun = Begun(work())
+    begun = Started(work())
     assert begun.done
     assert await begun == "now"
 
@@ -40,7 +40,7 @@ async def test_what_waits_goes_on_where_it_stopped() -> None:
             said.append("late")
         return said
 
-    begun = Begun(work())
+    begun = Started(work())
     assert not begun.done
     assert await begun == ["brought", "caught", "late"]
 
@@ -54,8 +54,8 @@ async def test_what_it_raises_is_raised() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        Begun(work(False))
-    begun = Begun(work(True))
+        Started(work(False))
+    begun = Started(work(True))
     with pytest.raises(ValueError, match="no"):
         await begun
 
@@ -71,7 +71,7 @@ async def test_a_cancellation_reaches_it() -> None:
             cleaned.append(True)
 
     async def waits() -> None:
-        await Begun(work())
+        await Started(work())
 
     task = asyncio.create_task(waits())
     await asyncio.sleep(0)
