@@ -6,25 +6,16 @@ each request a fixed time for its head and a bound on its size; bodies are timed
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application, ASGIApplication
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 log = structlog.get_logger("crossdock.server")
-
-
-class AtOnce(Protocol):
-    """An application that can answer some requests without waiting, once the whole request is there."""
-
-    def at_once(self, scope: Scope, body: bytes | None, write: Callable[[int, bytes, bytes], None]) -> bool:
-        """Write status, header lines and body, or return False: the application must be called."""
-        ...
 
 
 def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> None:
