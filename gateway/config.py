@@ -86,11 +86,11 @@ class CacheSettings(Table):
         "is fresh and none was invalidated; 0 keeps none.",
     )
     window_ms: float = Field(
-        default=4.0,
+        default=1.0,
         ge=0,
-        le=20,
-        description="How long keys wait at most for others to leave with, while a system is being asked already: they "
-        "leave as soon as it has answered; 0 is the running turn of the loop.",
+        le=1,
+        description="How long keys wait for others to leave with, while a system is being asked already; 0 is the "
+        "running turn of the loop.",
     )
     types: dict[str, CacheRule] = Field(
         default={}, description='A rule for each type, for all systems; `"*"` for all other types.'

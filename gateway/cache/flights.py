@@ -1,10 +1,10 @@
 """Flights: calls that several operations wait for. A key is on its way once, whoever asks for it.
 
-Keys asked in the same turn of the loop leave together. While the system is being asked already they gather until it has
-answered, or for a window of some milliseconds at most; who asks for a key on its way waits for it, unless that flight
-left too early for what the request accepts, or in a less urgent lane. Who came aboard after something had changed that
-the flight does not show asks again. Nobody's cancellation or deadline touches another's: a flight ends early only when
-nobody waits for it any more.
+Keys asked in the same turn of the loop, or within a window of at most a millisecond while the system is being asked
+already, leave together, and so do those that come while the process is busy (see ``Lull``; the shop floor does not wait
+for it). Who asks for a key on its way waits for it, unless that flight left too early for what the request accepts, or
+in a less urgent lane. Who came aboard after something had changed that the flight does not show asks again. Nobody's
+cancellation or deadline touches another's: a flight ends early only when nobody waits for it any more.
 
 Keys board by the column: a batch of which nothing is on its way, which is the usual case, boards in one go.
 """
@@ -14,8 +14,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
+from gateway.cache.lull import Lull
 from gateway.cache.store import Entry
 from schema.errors import SourceError, SourceTimeout, SourceUnavailable
 from sources.base import Lane, Scope
@@ -111,7 +113,9 @@ class Flights:
         shared: bool = True,
         clock: Callable[[], float] = time.time,
         valid: Callable[[Entry], bool] = lambda _: True,
+        lull: Lull | None = None,
     ) -> None:
+        self._lull = lull
         self._system = system
         self._carry = carry
         self._max_keys = max_keys
@@ -285,10 +289,17 @@ class Flights:
         boarding.made.add(flight)
         boarding.board.flights.add(flight)
         if self._airborne and self._window > 0 and self._shared:
-            flight.handle = loop.call_later(self._window, self._leave, place, flight)
+            flight.handle = loop.call_later(self._window, self._ready, place, flight)
         else:
-            flight.handle = loop.call_soon(self._leave, place, flight)
+            self._ready(place, flight)
         return flight
+
+    def _ready(self, place: tuple[Scope, Lane], flight: Flight) -> None:
+        """It may leave with all who board in this turn of the loop, or until the process has a moment."""
+        if self._lull is None or not self._shared or flight.lane is Lane.SHOP_FLOOR:
+            flight.handle = asyncio.get_running_loop().call_soon(self._leave, place, flight)
+        else:
+            self._lull.wait(partial(self._leave, place, flight))
 
     def _leave(self, place: tuple[Scope, Lane], flight: Flight) -> None:
         if flight.sent is not None:
@@ -319,15 +330,9 @@ class Flights:
             log.exception("%s: a shared call broke", self._system)
 
     def _arrived(self, flight: Flight) -> None:
-        """The task is over, perhaps before it ran at all. Those who gathered meanwhile need not wait any longer."""
+        """The task is over, perhaps before it ran at all."""
         self._airborne -= 1
         flight.land()
-        if self._airborne:
-            return
-        for place, waiting in self._gathering.items():
-            if waiting.handle is not None:
-                waiting.handle.cancel()
-            waiting.handle = asyncio.get_running_loop().call_soon(self._leave, place, waiting)
 
     def _forget(self, flight: Flight) -> None:
         """Who asks from now on finds the result in the cache, or asks anew."""

@@ -1,4 +1,4 @@
-"""What is said of an entry when it is given: that it shows a write, or that it is old; and how a scope is named. Pure."""
+"""What is said of an entry when it is given: that it shows a write, or that it is old. Pure."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from gateway.cache.marks import passed
 from gateway.cache.store import Entry
 from schema.base import SourceOutcome
-from sources.base import Scope, Stale, Written
+from sources.base import Stale, Written
 
 
 def shows(entry: Entry, written: Written | None) -> bool:
@@ -36,12 +36,3 @@ def labelled(row: Any, reason: SourceOutcome) -> Any:
     if provenance is None:
         return row
     return replace(row, provenance=replace(provenance, stale_reason=reason))
-
-
-def scope_text(scope: Scope) -> str:
-    """A scope as part of a name: the same for the same rights, in every process."""
-
-    def listed(values: frozenset[str] | None) -> str:
-        return "*" if values is None else ",".join(sorted(value.replace(",", "%2C") for value in values))
-
-    return f"{listed(scope.plants)};{listed(scope.parties)}"

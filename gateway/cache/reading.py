@@ -4,14 +4,16 @@ fetched is given all the same where that is allowed, and says so.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.cache.flights import Catch, Flight, Flights, Landed, Pair
-from gateway.cache.labels import scope_text, shows, stale
+from gateway.cache.labels import shows, stale
 from gateway.cache.leases import Leases
+from gateway.cache.lull import Lull
 from gateway.cache.memory import Memory
 from gateway.cache.policy import NEVER, Policy, Terms, terms_of
+from gateway.cache.shelves import Shelves
 from gateway.cache.store import Entry, Shelf, Store, Tell
 from schema.base import SourceOutcome
 from schema.errors import (
@@ -28,9 +30,6 @@ LENIENT = (SourceUnavailable, SourceTimeout, SourceThrottled)
 QUIET = 1.0
 """Seconds without another attempt to read anew in the background, after one that failed."""
 
-MOST_SCOPES = 1000
-"""More scopes than these are not remembered at a time; naming their shelves anew costs little."""
-
 _ENTRIES = {Entry}
 
 
@@ -41,8 +40,9 @@ class Tiers:
     memory: Memory
     store: Store | None = None
     clock: Callable[[], float] = time.time
-    window: float = 0.004
-    """Seconds that keys wait for others at most, while the system is being asked already."""
+    window: float = 0.001
+    """Seconds that keys wait for others at most, while the system is being asked already; at 0 they never wait."""
+    lull: Lull = field(default_factory=Lull)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,6 @@ class Subject:
     """Whether a cell that is not None may be kept; None where all may."""
 
 
-@dataclass(slots=True)
-class _Shelves:
-    """The shelves of one scope; scopes are few and live as long as their rights."""
-
-    by_class: dict[type, Shelf]
-    lease: Shelf
-
-
 class CachedRead:
     """One read with its tiers and its flights."""
 
@@ -80,7 +72,7 @@ class CachedRead:
         self._fetch = fetch
         self._tiers = tiers
         self._memory, self._clock = tiers.memory, tiers.clock
-        self._scopes: dict[Scope, _Shelves] = {}
+        self._shelves = Shelves(f"{subject.system}/{subject.read}", subject.types)
         self._flights = Flights(
             subject.system,
             self._carry,
@@ -89,6 +81,7 @@ class CachedRead:
             shared=subject.shared,
             clock=tiers.clock,
             valid=self._valid,
+            lull=tiers.lull if tiers.window > 0 else None,
         )
         self._leases = Leases(tiers.store, subject.timeout) if tiers.store is not None else None
         self._quiet_until = 0.0
@@ -100,7 +93,7 @@ class CachedRead:
             return [ABSENT] * len(keys)
         policy = self.subject.policies[cls]
         terms = terms_of(policy, need, self._clock())
-        shelf = self._shelf(cls, scope).name
+        shelf = self._shelves.of(scope)[cls].name
         found = self._memory.column(shelf, keys, terms.fresh, terms.absent, tally.parts)
         tally.l1 += found.hits
         if found.oldest < NEVER:
@@ -177,7 +170,7 @@ class CachedRead:
         """Keep rows that came along with something else; those that failed are left out."""
         if not self._memory.keeps:
             return
-        shelves = self._shelves(scope).by_class
+        shelves = self._shelves.of(scope)
         for cls, column in bundle.items():
             if cls in self.subject.types:
                 policy, tell = self.subject.policies[cls], self.subject.tags[cls]
@@ -208,7 +201,7 @@ class CachedRead:
     def _cells_at_hand(
         self, cls: type, batch: Batch, accepted: Terms, aging: dict[type, list[str]]
     ) -> list[Cell]:
-        shelf, written, look = self._shelf(cls, batch.scope).name, batch.need.written, self._memory.look
+        shelf, written, look = self._shelves.of(batch.scope)[cls].name, batch.need.written, self._memory.look
         cells: list[Cell] = []
         for key in batch.keys:
             entry = look(shelf, key)
@@ -235,7 +228,7 @@ class CachedRead:
                 return stale(entry, SourceOutcome.STALE, told, met=False)
             return FreshnessNotMet(told, read_at=entry.read_at)
         error = landed
-        older = self._memory.look(self._shelf(pair[0], batch.scope).name, pair[1])
+        older = self._memory.look(self._shelves.of(batch.scope)[pair[0]].name, pair[1])
         if older is None or older.cell is None or not isinstance(error, LENIENT):
             return error
         if older.read_at >= terms.last:
@@ -283,7 +276,7 @@ class CachedRead:
             await self._live(flight, keys)
             flight.land()
             return
-        lease = self._shelves(flight.scope).lease
+        lease = self._shelves.lease(flight.scope)
         await self._leases.through(flight, lease, keys, self._live, self._from_store)
         flight.land()
 
@@ -293,7 +286,7 @@ class CachedRead:
         pairs = [(cls, key) for cls in flight.wants for key in (keys if keys is not None else flight.keys)]
         if store is None:
             return pairs
-        shelves = self._shelves(flight.scope).by_class
+        shelves = self._shelves.of(flight.scope)
         places = [(shelves[cls], key) for cls, key in pairs]
         missing: list[Pair] = []
         now = self._clock()
@@ -324,7 +317,7 @@ class CachedRead:
             bundle = {cls: [error] * len(keys) for cls in flight.wants}
         flight.calls += batch.tally.calls
         kept: list[tuple[tuple[Shelf, str], Entry, float]] = []
-        shelves = self._shelves(flight.scope).by_class
+        shelves = self._shelves.of(flight.scope)
         for cls, column in bundle.items():
             good = self._landed(flight, cls, keys, column, sent)
             policy, shelf = self.subject.policies[cls], shelves[cls]
@@ -377,22 +370,6 @@ class CachedRead:
     @staticmethod
     def _lifetime(policy: Policy, cell: Cell) -> float:
         return policy.negative_max_age if cell is None else policy.lifetime
-
-    def _shelf(self, cls: type, scope: Scope) -> Shelf:
-        return self._shelves(scope).by_class[cls]
-
-    def _shelves(self, scope: Scope) -> _Shelves:
-        known = self._scopes.get(scope)
-        if known is None:
-            subject = self.subject
-            if len(self._scopes) >= MOST_SCOPES:
-                self._scopes.clear()
-            place = f"{subject.system}/{subject.read}/{scope_text(scope)}"
-            known = self._scopes[scope] = _Shelves(
-                {cls: Shelf(f"{place}/{cls.__name__}", kind) for cls, kind in subject.types.items()},
-                Shelf(place, None),
-            )
-        return known
 
 
 def _count(tally: Tally, catch: Catch) -> None:
