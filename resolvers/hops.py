@@ -99,12 +99,16 @@ class Hop:
     def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
         """Take what needs no waiting; returns the keys that do."""
         bounds, tally, began = self._bounds, self._bounds.tally(self._need), time.perf_counter()
-        missing = []
-        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope, tally), strict=True):
-            if cell is ABSENT:
-                missing.append(key)
-            else:
-                memo[key] = cell
+        cells = peek(cls, keys, self._need, bounds.scope, tally)
+        missing: list[str] = []
+        if ABSENT.__class__ in set(map(type, cells)):
+            for key, cell in zip(keys, cells, strict=True):
+                if cell is ABSENT:
+                    missing.append(key)
+                else:
+                    memo[key] = cell
+        else:
+            memo.update(zip(keys, cells, strict=True))
         if len(missing) < len(keys):
             found = len(keys) - len(missing)
             tally.l1 = tally.l1 or found
@@ -119,16 +123,20 @@ class Hop:
             self._at_hand(self._provider.peek, cls, [key], memo)
         return memo.get(key, ABSENT)
 
-    def column(self, cls: type, keys: Sequence[str], allowed: frozenset[type]) -> list[Cell] | None:
-        """The cells of some keys where all are at hand and nothing is said about any of them; None otherwise."""
+    def column(self, cls: type, keys: Sequence[str]) -> list[Cell] | None:
+        """The cells of some keys where all are at hand; None otherwise."""
         memo = self._memo.setdefault(cls, {})
-        missing = [key for key in keys if key not in memo]
+        missing = [key for key in keys if key not in memo] if memo else list(keys)
         if missing and (
             self._provider.peek is None or self._at_hand(self._provider.peek, cls, missing, memo)
         ):
             return None
-        cells = [memo[key] for key in keys]
-        return cells if allowed.issuperset(map(type, cells)) else None
+        return list(map(memo.__getitem__, keys))
+
+    def known(self, cls: type, keys: Sequence[str]) -> dict[str, Cell]:
+        """The cells of those keys that were answered already."""
+        memo = self._memo.get(cls, {})
+        return {key: memo[key] for key in keys if key in memo}
 
     def prime(self, page: Page) -> None:
         """Remember rows that a search brought along; what an older page brought is as old as the page."""

@@ -24,10 +24,11 @@ from graphql.execution.collect_fields import collect_subfields
 from graphql.execution.executor import Executor
 
 from resolvers.edges import EXPOSED, Edge, Fact
+from resolvers.execution.fragments import Levels
 from resolvers.execution.writing import Builder, LeafWriter, build_rows, compute_rows, leaf_writer
 from resolvers.ids import encode
 from resolvers.trail import snake
-from schema.base import KEYS, PREFIXES
+from schema.base import KEYS, PREFIXES, SourceSystem
 
 Details = Sequence[Any]
 
@@ -87,6 +88,10 @@ class Selection:
     kept: bool
     """Whether its rows may come again as the same objects, so that their bytes are worth keeping."""
     build: Builder
+    steady: bool
+    """Whether its JSON follows from its rows and from what its edges lead to, and from nothing else."""
+    levels: Levels | None
+    """Where its levels are kept: None where they do not come again, or are no more than their rows."""
 
 
 class Planner:
@@ -110,7 +115,9 @@ class Planner:
         moments = tuple(dict.fromkeys(name for one in fields for name in _moments(one)))
         columns = [one for one in fields if not one.inline]
         keeps = kept and cls in KEYS and not moments
-        return Selection(kind, cls, fields, columns, moments, keeps, build_rows(fields, moments, keeps))
+        steady = not moments and all(_is_steady(one) for one in columns)
+        build, levels = build_rows(fields, moments, keeps), Levels() if keeps and steady and columns else None
+        return Selection(kind, cls, fields, columns, moments, keeps, build, steady, levels)
 
     def inside(self, planned: Planned, kind: GraphQLObjectType) -> Selection:
         """What a field selects of objects of one type; planned when such an object first comes."""
@@ -180,6 +187,16 @@ class Planner:
         table = EXPOSED[cls].fields
         planned.kind, planned.compute = Kind.FACT, compute_rows(fact.compute, fact.needs, fact.moments)
         planned.needs = tuple([edge for need in fact.needs if isinstance(edge := table[need], Edge)])
+
+
+def _is_steady(planned: Planned) -> bool:
+    """Whether a column is the same whenever its rows, and the cells they lead to, are the same."""
+    if planned.kind is Kind.OPAQUE or planned.moments:
+        return False
+    if any(edge.target is SourceSystem for edge in (planned.edge, *planned.needs) if edge is not None):
+        return False  # How a system is changes by itself.
+    inner = planned.inside.get(planned.named.name)
+    return planned.leaf is not None or (inner is not None and inner.steady)
 
 
 def _typed(parent: GraphQLObjectType, key: str, definition: GraphQLField, details: Details) -> Planned:

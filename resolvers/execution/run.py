@@ -15,9 +15,10 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
 from resolvers.context import Context
-from resolvers.eager import together
+from resolvers.eager import Started, together
 from resolvers.edges import Edge
 from resolvers.execution.following import Level, follow_all, follow_keys
+from resolvers.execution.fragments import Levels
 from resolvers.execution.plan import Kind, Planned, Planner, Selection
 from resolvers.execution.writing import Irregular
 from resolvers.freshness import loaders_along
@@ -50,6 +51,32 @@ class Run:
             raise Irregular(f"another object in place of {cls.__name__}")
         if not selection.columns:
             return selection.build(rows, self._moments)
+        if selection.levels is None or not rows or self._context.fresh:
+            return await self._level(selection, rows, path)
+        whole, loaders = selection.levels.find(rows), self._below(path)
+        if whole is not None and whole.holds(loaders, self._context.systems):
+            return whole.data
+        if whole is None and not selection.levels.expected(rows):
+            return await self._level(selection, rows, path)
+        return await self._kept(selection, selection.levels, rows, path, loaders)
+
+    async def _kept(
+        self, selection: Selection, levels: Levels, rows: Sequence[Any], path: Path | None, loaders: Loaders
+    ) -> Column:
+        """The JSON of a level, to be given again over the same cells where it needs no waiting."""
+        above = loaders.given
+        given = loaders.given = [] if above is None else above
+        start = len(given)
+        try:
+            begun = Started(self._level(selection, rows, path))
+        finally:
+            loaders.given = above
+        if begun.done:
+            levels.keep(rows, begun.value, given[start:], self._context.systems)
+        return await begun
+
+    async def _level(self, selection: Selection, rows: Sequence[Any], path: Path | None) -> Column:
+        """The JSON of rows, column by column."""
         level = Level(rows)
         columns = await together([self._column(one, selection, level, path) for one in selection.columns])
         return selection.build(rows, self._moments, *columns)
@@ -192,12 +219,18 @@ class Run:
         if answer.stale or any(not isinstance(error, SourceNotMapped) for error in errors):
             self._context.flawed = True
 
+    def _below(self, path: Path | None) -> Loaders:
+        """The loaders for the root that a path is below, where no @fresh says otherwise."""
+        asked = self._context.asked
+        while asked and path is not None and path.prev is not None:
+            path = path.prev
+        loaders = self._context.loaders
+        return loaders if path is None or not asked else asked.get(str(path.key), loaders)
+
     def _loaders(self, planned: Planned, path: Path) -> Loaders:
         """The loaders for the need of a place."""
         context = self._context
-        if not context.fresh and not context.asked:
-            return context.loaders
-        return loaders_along(context, self._info(planned, path))
+        return loaders_along(context, self._info(planned, path)) if context.fresh else self._below(path)
 
     def _info(self, planned: Planned, path: Path) -> GraphQLResolveInfo[Any]:
         # Its path has no places in lists: one for all rows. It tells functions where they stand, not which row it is.
