@@ -84,6 +84,7 @@ class Loaders:
         self._bounds = bounds
         self.need = need
         self._hops: dict[tuple[str, str], Hop] = {}
+        self._found: dict[int, Hop] = {}
         self._primed: dict[tuple[str, str], list[Page]] = {}
         self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
         self._answers: dict[tuple[type, str, bool], dict[str, Answer[Any]]] = {}
@@ -93,12 +94,16 @@ class Loaders:
 
     def hop(self, provider: Provider) -> Hop:
         """The hop of a provider, shared by all classes its read delivers."""
-        place = (provider.system, provider.read.name)
-        hop = self._hops.get(place)
+        hop = self._found.get(id(provider))
         if hop is None:
-            hop = self._hops[place] = Hop(provider, self._bounds, self.need)
-            for page in self._primed.get(place, ()):
-                hop.prime(page)
+            place = (provider.system, provider.read.name)
+            hop = self._hops.get(place)
+            if hop is None:
+                hop = self._hops[place] = Hop(provider, self._bounds, self.need)
+                for page in self._primed.get(place, ()):
+                    hop.prime(page)
+            # The catalog holds its providers for longer than any operation lasts.
+            self._found[id(provider)] = hop
         return hop
 
     def prime(self, lister: Lister, page: Page) -> None:

@@ -41,15 +41,22 @@ class PageInfo:
 
 @dataclass(slots=True)
 class Edge(Generic[T]):
-    """A row of a connection with its place in it."""
+    """A row of a connection, and where it goes on behind it: on the page of a system, or from the row of a number on.
 
-    place: "Place"
+    ``following`` is the cursor of the system's next page, where the row is the last of its own.
+    """
+
+    page: "Place"
     node: T
+    row: int
+    following: str | None = None
 
     @property
     def cursor(self) -> str:
-        """The place as text; written only where it is asked for."""
-        return write_cursor(self.place)
+        """The place behind the row as text; written only where it is asked for."""
+        if self.following is not None:
+            return write_cursor(replace_place(self.page, cursor=self.following, row=0))
+        return write_cursor(replace_place(self.page, row=self.row))
 
 
 @dataclass(slots=True)
@@ -314,7 +321,9 @@ class _Walk:
         try:
             return await lister.call(query)
         finally:
-            self.ctx.calls.append(Call.tallied(lister.system, lister.search.name, 0, began, query.tally))
+            self.ctx.calls.append(
+                Call(lister.system, lister.search.name, 0, time.perf_counter() - began, query.tally)
+            )
 
     async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
         fresh = [
@@ -322,7 +331,8 @@ class _Walk:
             for number, row in enumerate(rows)
             if number >= place.row and row is not None and not isinstance(row, SourceError)
         ]
-        fresh = [(number, row) for number, row in fresh if all(test(row, value) for test, value in tests)]
+        for test, value in tests:
+            fresh = [(number, row) for number, row in fresh if test(row, value)]
         if self.listing.keep is not None and fresh:
             kept = await self.listing.keep([row for _, row in fresh])
             fresh = [pair for pair, keep in zip(fresh, kept, strict=True) if keep]
@@ -330,13 +340,7 @@ class _Walk:
             if len(self.edges) == self.size:
                 self.more = True
                 return
-            at_end = number + 1 == len(rows) and following is not None
-            spot = (
-                replace_place(place, cursor=following, row=0)
-                if at_end
-                else replace_place(place, row=number + 1)
-            )
-            self.edges.append(Edge(spot, row))
+            self.edges.append(Edge(place, row, number + 1, following if number + 1 == len(rows) else None))
 
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
@@ -375,10 +379,8 @@ def cut(ctx: Context, rows: Sequence[T], group: str, first: int | None, after: s
     size = page_size(first, ctx.max_page)
     signature = hashlib.blake2s(group.encode(), digest_size=6).hexdigest()
     start = read_cursor(after, signature).row if after is not None else 0
-    edges = [
-        Edge(Place(signature, row=start + number + 1), row)
-        for number, row in enumerate(rows[start : start + size])
-    ]
+    page = Place(signature)
+    edges = [Edge(page, row, number) for number, row in enumerate(rows[start : start + size], start + 1)]
     info = PageInfo(
         start + size < len(rows),
         start > 0,

@@ -102,8 +102,10 @@ class Levels(_Kept):
         self, rows: Sequence[Any], data: list[bytes], given: Sequence[Given | None], systems: object
     ) -> None:
         """Keep a level that needed no waiting, unless something went into it that is not to be given again."""
-        told = [one for one in given if one is not None]
-        if len(told) == len(given):
+        if None not in given:
+            # Facts and edges beside each other read the same: it is looked at once.
+            once = {(id(one.provider), one.cls, *one.keys): one for one in given if one is not None}
+            told = list(once.values())
             cells = len(rows) + sum([len(one.keys) for one in told])
             _budget.spend(sum(map(len, data)) + ROW_BYTES * cells)
             self._kept[id(rows[0]), len(rows)] = Whole(list(rows), data, told, systems)

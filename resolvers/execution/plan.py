@@ -24,6 +24,7 @@ from graphql.execution.collect_fields import collect_subfields
 from graphql.execution.executor import Executor
 
 from resolvers.edges import EXPOSED, Edge, Fact
+from resolvers.execution.asking import Asking, asking
 from resolvers.execution.fragments import Levels
 from resolvers.execution.writing import Builder, LeafWriter, build_rows, compute_rows, leaf_writer
 from resolvers.ids import encode
@@ -66,6 +67,8 @@ class Planned:
     read: Callable[..., Any] | None = None
     moments: tuple[str, ...] = ()
     edge: Edge | None = None
+    asking: Asking | None = None
+    """How to ask the function of an opaque field, where it is one of ours."""
     compute: Callable[..., list[Any]] | None = None
     """A fact for all rows: ``(rows, moments, *answers)``."""
     needs: tuple[Edge, ...] = ()
@@ -177,6 +180,8 @@ class Planner:
             self._fact(planned, cls, attached)
         elif attached is None and (attribute := _attribute(planned.definition)):
             planned.kind, planned.attribute = Kind.PLAIN, attribute
+        else:
+            planned.asking = asking(self._schema, planned.definition, planned.nodes)
 
     @staticmethod
     def _fact(planned: Planned, cls: Any, fact: Fact) -> None:

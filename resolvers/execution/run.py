@@ -122,6 +122,10 @@ class Run:
         """The values of a function of its own, row by row, all at once."""
         executor, node = self._executor, planned.nodes[0]
         info = self._info(planned, path)
+        if planned.asking is not None:
+            ask, told = planned.asking.direct, planned.asking.info(info)
+            given = planned.asking.arguments(executor, planned.definition, node)
+            return await together([ask(row, told, given) for row in rows])
         arguments: dict[str, Any] = {}
         if planned.definition.args:
             arguments = get_argument_values(
