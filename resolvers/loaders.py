@@ -28,6 +28,7 @@ from sources.base import (
     Page,
     Provider,
     Providers,
+    Query,
     Stale,
 )
 
@@ -59,6 +60,14 @@ class Given(NamedTuple):
     cells: Sequence[Cell]
 
 
+class Listed(NamedTuple):
+    """A page as a system gave it for a query."""
+
+    lister: Lister
+    query: Query
+    page: Page
+
+
 class Loading(Protocol):
     """What loads: the loaders themselves, or a view of them."""
 
@@ -88,9 +97,9 @@ class Loaders:
         self._primed: dict[tuple[str, str], list[Page]] = {}
         self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
         self._answers: dict[tuple[type, str, bool], dict[str, Answer[Any]]] = {}
-        self.given: list[Given | None] | None = None
-        """All cells that sets of keys were answered with, while somebody listens. None among them: an older value or an
-        error, which is not to be given again."""
+        self.given: list[Given | Listed | None] | None = None
+        """All cells and pages that were given, while somebody listens. None among them: something that is not to be given
+        again: an older value, an error, or what ``unsteady`` says."""
 
     def hop(self, provider: Provider) -> Hop:
         """The hop of a provider, shared by all classes its read delivers."""
@@ -117,12 +126,25 @@ class Loaders:
     async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
         """The row of a key."""
         known = self._known(cls, by, key, False)
-        return known if known is not None else await asyncio.shield(self._loader(cls, by, False).load(key))
+        if known is None:
+            return await asyncio.shield(self._loader(cls, by, False).load(key))
+        if self.given is not None:
+            self._tell(self.given, cls, by, [key])
+        return known
 
     async def many(self, cls: type[T], key: str, by: str) -> Answer[list[T]]:
         """The rows of a key."""
         known = self._known(cls, by, key, True)
-        return known if known is not None else await asyncio.shield(self._loader(cls, by, True).load(key))
+        if known is None:
+            return await asyncio.shield(self._loader(cls, by, True).load(key))
+        if self.given is not None:
+            self._tell(self.given, cls, by, [key])
+        return known
+
+    def unsteady(self) -> None:
+        """What is made now depends on more than what is loaded: on the moment, or on what may change without a word."""
+        if self.given is not None:
+            self.given.append(None)
 
     async def each(self, cls: type[T], keys: Iterable[str], by: str = "id") -> list[Answer[T]]:
         """The row of every key."""
@@ -180,7 +202,7 @@ class Loaders:
             self.given.append(Given(provider, cls, keys, cells))
         return cells
 
-    def _tell(self, given: list[Given | None], cls: type, by: str, keys: Sequence[str]) -> None:
+    def _tell(self, given: list[Given | Listed | None], cls: type, by: str, keys: Sequence[str]) -> None:
         """Tell the cells behind answers that were put together from several systems, or found missing in some."""
         local = self._local.get(cls)
         if local is not None:

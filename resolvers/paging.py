@@ -6,19 +6,17 @@ which page of it, which row. Filters a system evaluates itself are pushed down; 
 
 import base64
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from resolvers.context import Context
 from resolvers.freshness import Loads
-from resolvers.hops import Call
-from resolvers.loaders import older
+from resolvers.loaders import Listed, older
+from resolvers.pages import asked_page
 from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
@@ -266,9 +264,13 @@ class _Walk:
             bounds = self.ctx.bounds
             need = self.loads.need
             limits = (bounds.deadline, bounds.scope, bounds.lane, need, bounds.tally(need))
-            page = await self._asked(lister, Query(pushed, place.size, place.cursor, wants, *limits))
+            query = Query(pushed, place.size, place.cursor, wants, *limits)
+            page = await asked_page(self.ctx, lister, query)
             self._heard(lister.system, page)
-            self.loads.loaders.prime(lister, page)
+            loaders = self.loads.loaders
+            if loaders.given is not None:
+                loaders.given.append(Listed(lister, query, page) if page.stale is None else None)
+            loaders.prime(lister, page)
             if not sifted and self.total is None and lister.search.filters >= set(self.listing.filters):
                 self.total = page.total
             rows = [self._row(lister.system, cell) for cell in page.bundle[search.parts[0].type]]
@@ -291,39 +293,6 @@ class _Walk:
         self.loads.stale(system, cell)
         self.statuses[system] = aged(self.ctx, system, self.listing.group, cell)
         return cell.value
-
-    async def _asked(self, lister: Lister, query: Query) -> Page:
-        """A page of a system. An operation that is executed anew is told what it was told before."""
-        filters = tuple(sorted(query.filters.items(), key=itemgetter(0)))
-        place = (
-            lister.system,
-            lister.search.name,
-            filters,
-            query.first,
-            query.cursor,
-            query.wants,
-            query.need,
-        )
-        said = self.ctx.memo.get(place)
-        if said is None:
-            try:
-                said = await self._live(lister, query)
-            except SourceError as error:
-                said = error
-            self.ctx.memo[place] = said
-        if isinstance(said, SourceError):
-            raise said
-        page: Page = said
-        return page
-
-    async def _live(self, lister: Lister, query: Query) -> Page:
-        began = time.perf_counter()
-        try:
-            return await lister.call(query)
-        finally:
-            self.ctx.calls.append(
-                Call(lister.system, lister.search.name, 0, time.perf_counter() - began, query.tally)
-            )
 
     async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
         fresh = [

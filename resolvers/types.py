@@ -128,6 +128,7 @@ class Types:
             row, info = given.pop("root", None), given.pop("info", None)
             return await direct(row, info, given)
 
+        direct.__dict__["steady"] = getattr(resolve, "steady", False)
         resolver.direct = direct  # type: ignore[attr-defined]  # for the plan, which asks without Strawberry
 
         returns = self.graph(hints["return"])

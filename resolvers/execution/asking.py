@@ -13,8 +13,10 @@ from graphql.execution.values import get_argument_values
 from strawberry.types import Info
 from strawberry.types.arguments import convert_arguments
 
+from resolvers.execution.fragments import Levels
+
 MOST_ARGUMENTS = 256
-PLAIN = frozenset({str, int, bool, type(None)})
+PLAIN = frozenset({str, int, bool, type(None), type(...)})
 """Values that are equal only where they are written alike: of one variable, that is, which has one type."""
 
 
@@ -24,7 +26,7 @@ class Asking:
     ``direct`` takes the row, the info and the arguments (see ``types.Types.function``), which it does not change.
     """
 
-    __slots__ = ("_field", "_kept", "_schema", "_variables", "direct")
+    __slots__ = ("_field", "_kept", "_schema", "_variables", "direct", "levels")
 
     def __init__(
         self,
@@ -37,18 +39,30 @@ class Asking:
         self._schema, self._field = schema, field
         self._variables = _variables_of(next(iter(nodes)))
         self._kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self.levels: Levels | None = None
+        """Where its answers are kept, if they follow from its arguments and what is loaded."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether the function says that its result follows from its arguments and what it loads (``edges.steady``)."""
+        return bool(vars(self.direct).get("steady"))
 
     def info(self, raw: Any) -> Any:
         """What a function is told about its place."""
         return Info(_raw_info=raw, _field=self._field)
 
+    def place(self, executor: Executor[Any]) -> tuple[Any, ...] | None:
+        """What tells the arguments of one operation from those of others; None where that is not told in short."""
+        values = executor.variable_values.coerced
+        key = tuple([values.get(name, Ellipsis) for name in self._variables])
+        return key if PLAIN.issuperset(map(type, key)) else None
+
     def arguments(self, executor: Executor[Any], definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
         """The arguments for the function. Raises GraphQLError as graphql-core does."""
         if not definition.args:
             return {}
-        values = executor.variable_values.coerced
-        key = tuple([values.get(name, Ellipsis) for name in self._variables])
-        if not PLAIN.issuperset(map(type, key)):
+        key = self.place(executor)
+        if key is None:
             return self._converted(executor, definition, node)
         known = self._kept.get(key)
         if known is None:

@@ -4,12 +4,14 @@ Bounded for the whole process: where all that is kept grows too large, all of it
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from operator import is_
 from typing import Any
 from weakref import WeakSet
 
-from resolvers.loaders import Given, Loaders
+from resolvers.context import Context
+from resolvers.loaders import Given, Listed, Loaders
+from resolvers.pages import same_page
 
 MOST_BYTES = 64 << 20
 ROW_BYTES = 600
@@ -52,44 +54,60 @@ class Fragments(_Kept):
 
 
 class Whole:
-    """The JSON of the rows of a level with all that is below them, and the cells that it was made of, in their order."""
+    """The JSON of some rows with all that is below them, and the page and the cells that it was made of, in their order."""
 
-    __slots__ = ("_given", "_systems", "data", "rows")
+    __slots__ = ("_context", "_given", "_page", "data", "rows")
 
-    def __init__(self, rows: list[Any], data: list[bytes], given: Sequence[Given], systems: object) -> None:
+    def __init__(
+        self,
+        rows: list[Any],
+        data: list[bytes],
+        page: Listed | None,
+        given: Sequence[Given],
+        context: Context,
+    ) -> None:
         self.rows, self.data = rows, data
-        self._given = given
-        self._systems = systems
+        self._page, self._given = page, given
+        self._context = _settings(context)
 
-    def holds(self, loaders: Loaders, systems: object) -> bool:
+    async def holds(self, loaders: Loaders, context: Context) -> bool:
         """Whether it would be made of the very same cells now.
 
         All of them are loaded as for an answer that is put together anew, so that everything said of them is said.
         """
-        return self._systems is systems and all(map(loaders.gives, self._given))
+        if self._context != _settings(context):
+            return False
+        if self._page is not None and not await same_page(context, loaders, self._page):
+            return False
+        return all(map(loaders.gives, self._given))
+
+
+def _settings(context: Context) -> tuple[object, ...]:
+    """What decides on an answer besides the document and what is loaded: how the gateway is configured."""
+    return context.systems, context.aliases, context.max_page
 
 
 class Levels(_Kept):
-    """The levels of one selection that come again: of the very same rows, over the very same cells.
+    """What comes again of one selection: the very same rows, over the very same cells.
 
-    A level is kept when it comes for the second time: what is read for one request only never does.
+    Each stands at a place of its own. It is kept when its place comes for the second time: what is read for one
+    request only never does.
     """
 
     __slots__ = ("_kept", "_seen")
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: dict[tuple[int, int], Whole] = {}
-        self._seen: dict[tuple[int, int], None] = {}
+        self._kept: dict[Hashable, Whole] = {}
+        self._seen: dict[Hashable, None] = {}
 
-    def find(self, rows: Sequence[Any]) -> Whole | None:
+    def find(self, place: Hashable, rows: Sequence[Any]) -> Whole | None:
         """What is kept of these rows."""
-        whole = self._kept.get((id(rows[0]), len(rows)))
+        whole = self._kept.get(place)
         return whole if whole is not None and all(map(is_, whole.rows, rows)) else None
 
-    def expected(self, rows: Sequence[Any]) -> bool:
-        """Whether such rows were here before. They are, from now on."""
-        place = (id(rows[0]), len(rows))
+    def expected(self, place: Hashable) -> bool:
+        """Whether a place was here before. It is, from now on."""
         if place in self._seen:
             return True
         if len(self._seen) >= MOST_LEVELS:
@@ -99,16 +117,23 @@ class Levels(_Kept):
         return False
 
     def keep(
-        self, rows: Sequence[Any], data: list[bytes], given: Sequence[Given | None], systems: object
+        self,
+        place: Hashable,
+        rows: Sequence[Any],
+        data: list[bytes],
+        given: Sequence[Given | Listed | None],
+        context: Context,
     ) -> None:
-        """Keep a level that needed no waiting, unless something went into it that is not to be given again."""
-        if None not in given:
+        """Keep what needed no waiting, unless something went into it that is not to be given again."""
+        pages = [one for one in given if isinstance(one, Listed)]
+        sound = not (context.flawed or context.missed or context.unmet)
+        if sound and None not in given and len(pages) <= 1:
             # Facts and edges beside each other read the same: it is looked at once.
-            once = {(id(one.provider), one.cls, *one.keys): one for one in given if one is not None}
-            told = list(once.values())
+            cells_of = [one for one in given if isinstance(one, Given)]
+            told = list({(id(one.provider), one.cls, *one.keys): one for one in cells_of}.values())
             cells = len(rows) + sum([len(one.keys) for one in told])
             _budget.spend(sum(map(len, data)) + ROW_BYTES * cells)
-            self._kept[id(rows[0]), len(rows)] = Whole(list(rows), data, told, systems)
+            self._kept[place] = Whole(list(rows), data, pages[0] if pages else None, told, context)
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -159,6 +159,14 @@ class Planner:
         elif not is_abstract_type(planned.named):
             self.inside(planned, planned.named)  # type: ignore[arg-type]
         planned.inline = planned.kind is Kind.PLAIN and self._is_inline(planned)
+        asked = planned.asking
+        if (
+            asked is not None
+            and asked.steady
+            and parent is self._schema.query_type
+            and _is_steady_below(planned)
+        ):
+            asked.levels = Levels()
         return planned
 
     def _is_inline(self, planned: Planned) -> bool:
@@ -200,6 +208,10 @@ def _is_steady(planned: Planned) -> bool:
         return False
     if any(edge.target is SourceSystem for edge in (planned.edge, *planned.needs) if edge is not None):
         return False  # How a system is changes by itself.
+    return _is_steady_below(planned)
+
+
+def _is_steady_below(planned: Planned) -> bool:
     inner = planned.inside.get(planned.named.name)
     return planned.leaf is not None or (inner is not None and inner.steady)
 

@@ -4,10 +4,11 @@ A level is a list of rows of one type. Every field that is not written with its 
 asked for all rows at once, and completed in turn. Columns of a level that have to wait do so together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import GraphQLAbstractType, GraphQLObjectType, GraphQLResolveInfo, is_abstract_type
 from graphql.execution.executor import Executor
@@ -27,6 +28,7 @@ from schema.errors import FreshnessNotMet, SourceNotMapped
 
 NULL = b"null"
 Column = list[bytes]
+Making: TypeAlias = Callable[[], Coroutine[Any, Any, Column]]
 
 
 class Run:
@@ -53,26 +55,28 @@ class Run:
             return selection.build(rows, self._moments)
         if selection.levels is None or not rows or self._context.fresh:
             return await self._level(selection, rows, path)
-        whole, loaders = selection.levels.find(rows), self._below(path)
-        if whole is not None and whole.holds(loaders, self._context.systems):
-            return whole.data
-        if whole is None and not selection.levels.expected(rows):
-            return await self._level(selection, rows, path)
-        return await self._kept(selection, selection.levels, rows, path, loaders)
+        place, make = (id(rows[0]), len(rows)), partial(self._level, selection, rows, path)
+        return await self._again(selection.levels, place, rows, self._below(path), make)
 
-    async def _kept(
-        self, selection: Selection, levels: Levels, rows: Sequence[Any], path: Path | None, loaders: Loaders
+    async def _again(
+        self, levels: Levels, place: Hashable, rows: Sequence[Any], loaders: Loaders, make: Making
     ) -> Column:
-        """The JSON of a level, to be given again over the same cells where it needs no waiting."""
+        """The JSON of some rows: what is kept of them over the same cells, or made anew, and kept if it comes again."""
+        whole = levels.find(place, rows)
+        if whole is not None and await whole.holds(loaders, self._context):
+            return whole.data
+        if whole is None and not levels.expected(place):
+            return await make()
         above = loaders.given
         given = loaders.given = [] if above is None else above
         start = len(given)
         try:
-            begun = Started(self._level(selection, rows, path))
+            begun = Started(make())
         finally:
             loaders.given = above
         if begun.done:
-            levels.keep(rows, begun.value, given[start:], self._context.systems)
+            # It needed no waiting: nobody else's loading is among what was given.
+            levels.keep(place, rows, begun.value, given[start:], self._context)
         return await begun
 
     async def _level(self, selection: Selection, rows: Sequence[Any], path: Path | None) -> Column:
@@ -92,7 +96,18 @@ class Run:
         if planned.kind is Kind.PLAIN:
             read = planned.read or attrgetter(planned.attribute)
             return await self._completed(planned, [read(row) for row in level.rows], path)
-        return await self._completed(planned, await self._asked(planned, level.rows, path), path)
+        levels = planned.asking.levels if planned.asking is not None else None
+        make = partial(self._opaque, planned, level.rows, path)
+        if planned.asking is None or levels is None or self._context.fresh:
+            return await make()
+        place = planned.asking.place(self._executor)
+        given = planned.asking.arguments(self._executor, planned.definition, planned.nodes[0])
+        if place is None or given.get("freshness") is not None:
+            return await make()
+        return await self._again(levels, place, level.rows, self._context.loaders, make)
+
+    async def _opaque(self, planned: Planned, rows: Sequence[Any], path: Path) -> Column:
+        return await self._completed(planned, await self._asked(planned, rows, path), path)
 
     async def _edge(self, planned: Planned, edge: Edge, level: Level, path: Path) -> Column:
         """What an edge leads to. Where the key alone decides, each key is completed once, whoever has it."""
