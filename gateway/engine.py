@@ -6,7 +6,6 @@ request error: no ``data``, at least one coded error.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
@@ -208,19 +207,25 @@ class SchemaEngine:
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
     ) -> tuple[Executed, Told]:
-        made = self.make_context(http)
-        scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
-        async with scope as context:
-            if self.hooks is not None:
-                self.hooks.begin(context, document.described, request)
-            executed = await self.execution.execute(
-                document.ast,
-                context,
-                request.variables,
-                operation.name.value if operation.name else None,
-                hide_suggestions=not self.documents.limits.introspection,
-            )
-            return executed, self._told(executed, operation, context)
+        made: Any = self.make_context(http)
+        if not hasattr(made, "__aenter__"):
+            return await self._executed_in(made, document, operation, request)
+        async with made as context:
+            return await self._executed_in(context, document, operation, request)
+
+    async def _executed_in(
+        self, context: Any, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest
+    ) -> tuple[Executed, Told]:
+        if self.hooks is not None:
+            self.hooks.begin(context, document.described, request)
+        executed = await self.execution.execute(
+            document.ast,
+            context,
+            request.variables,
+            operation.name.value if operation.name else None,
+            hide_suggestions=not self.documents.limits.introspection,
+        )
+        return executed, self._told(executed, operation, context)
 
     def _told(self, executed: Executed, operation: OperationDefinitionNode, context: Any) -> Told:
         """Let the graph say what else belongs to the answer."""

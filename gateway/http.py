@@ -25,7 +25,7 @@ stored varies by what else it depends on, too.
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,7 +42,7 @@ from gateway.answers import Answers, Header, Kept, encoded, entity_tag, matches
 from gateway.envelope import envelope_of
 from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
-from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
+from gateway.request import LINE, BodyLimits, GraphQLRequest, HttpRefusal, read_request
 from gateway.telemetry import RequestFacts, request_facts
 from resolvers.eager import Started
 
@@ -185,6 +185,9 @@ class GraphQLEndpoint:
             reply = GONE
         facts.status = reply.status
         headers = [*reply.headers, (b"x-request-id", facts.request_id.encode("latin-1"))]
+        line = scope.get(LINE)
+        if line is not None and line.write(reply.status, head_lines(headers), reply.body):
+            return
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
@@ -253,6 +256,11 @@ def _reply(answer: Answer, media: str, http: Request) -> Reply:
         if http.method == "GET" and matches(http.headers.get("if-none-match", ""), tag):
             return Reply(HTTPStatus.NOT_MODIFIED.value, (*encoded(said), SNIFF))
     return Reply(int(status), (*encoded(said), SNIFF, *content(body, media)), body)
+
+
+def head_lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they stand in the head of an answer."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def content(body: bytes, media: str) -> tuple[Header, Header]:

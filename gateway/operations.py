@@ -82,7 +82,7 @@ class Operations:
         written = any(loaders.need.written is not None for loaders in context.asked.values())
         if not bounds.collects or life is None or context.flawed or written:
             return None
-        parts = merged([call.parts for call in bounds.calls])
+        parts = merged([call.tally.parts for call in bounds.calls])
         return None if parts is None else Whole(life, context.actor.rights, parts)
 
     def headers(self, context: Context) -> dict[str, str]:
@@ -146,12 +146,13 @@ def trace_of(context: Context) -> dict[str, Any]:
     for call in context.calls:
         empty = {"calls": 0, "keys": 0, "l1": 0, "l2": 0, "shared": 0, "ms": 0.0}
         hop = hops.setdefault((call.system, call.read), {"system": call.system, "read": call.read, **empty})
-        hop["calls"] += call.upstream
+        tally = call.tally
+        hop["calls"] += tally.calls
         hop["keys"] += call.keys
-        hop["l1"] += call.l1
-        hop["l2"] += call.l2
-        hop["shared"] += call.shared
-        hop["ms"] = round(hop["ms"] + call.milliseconds, 3)
+        hop["l1"] += tally.l1
+        hop["l2"] += tally.l2
+        hop["shared"] += tally.shared
+        hop["ms"] = round(hop["ms"] + call.seconds * 1000, 3)
     ms = round(context.elapsed * 1000, 3)
     executor = {"executor": "plan"} if context.unplanned is None else {"executor": "reference"}
     return {"hops": list(hops.values()), "ms": ms, "lane": context.lane.name.lower(), **executor}

@@ -162,9 +162,14 @@ class Context:
     @property
     def tightest(self) -> Lifetime | None:
         """The lifetime that ends first of everything that was loaded; None where nobody vouches for some of it."""
-        lives = [call.tightest for call in self.calls]
-        known = [life for life in lives if life is not None]
-        return min(known, key=lambda life: life.ends) if known and len(known) == len(lives) else None
+        first: Lifetime | None = None
+        for call in self.calls:
+            life = call.tally.tightest
+            if life is None:
+                return None
+            if first is None or life.ends < first.ends:
+                first = life
+        return first
 
     def forget_notes(self) -> None:
         """Forget what was noted for the answer: the operation is executed anew, over what is loaded already."""

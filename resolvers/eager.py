@@ -53,6 +53,8 @@ class Started(Generic[T]):
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """The values of several coroutines, started in order at once. The first to fail ends the others and is raised."""
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
     started: list[Started[T]] = []
     try:
         for coroutine in coroutines:

@@ -43,7 +43,9 @@ class Executed:
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
+    """The plan of one operation, or why it has none."""
+
     operation: OperationDefinitionNode
     planner: Planner | None
     root: Selection | None
@@ -77,7 +79,7 @@ class PlanExecution:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._plans: OrderedDict[tuple[Any, ...], _Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._switches: OrderedDict[int, tuple[DocumentNode, tuple[str, ...]]] = OrderedDict()
 
     async def execute(
@@ -108,7 +110,11 @@ class PlanExecution:
         context.unplanned = reason
         return await _reference(executor, reason)
 
-    def _plan(self, document: DocumentNode, executor: Executor[Any]) -> _Plan:
+    def plans(self) -> list[Plan]:
+        """The plans that are kept."""
+        return list(self._plans.values())
+
+    def _plan(self, document: DocumentNode, executor: Executor[Any]) -> Plan:
         operation = executor.operation
         names = self._switching(document)
         values = executor.variable_values.coerced
@@ -162,13 +168,13 @@ def _executor(
     )
 
 
-def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> _Plan:
+def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> Plan:
     """The plan of an operation, or why it has none."""
     root = executor.schema.query_type
     if operation.operation is not OperationType.QUERY or root is None:
-        return _Plan(operation, None, None, operation.operation.value)
+        return Plan(operation, None, None, operation.operation.value)
     if len(names) > MOST_SWITCHES:
-        return _Plan(operation, None, None, "too many variables in @skip and @include")
+        return Plan(operation, None, None, "too many variables in @skip and @include")
     planner = Planner(executor)
     try:
         grouped, deferred, _ = collect_fields(
@@ -176,9 +182,9 @@ def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names:
         )
         if deferred:
             raise Unplanned("@defer")
-        return _Plan(operation, planner, planner.selection(root, grouped, kept=False))
+        return Plan(operation, planner, planner.selection(root, grouped, kept=False))
     except (Unplanned, GraphQLError, RecursionError) as error:
-        return _Plan(operation, None, None, str(error) or type(error).__name__)
+        return Plan(operation, None, None, str(error) or type(error).__name__)
 
 
 async def _reference(executor: Executor[Any], reason: str | None) -> Executed:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -142,11 +142,17 @@ PLANNED: Counter[str | None] = Counter()
 """How often operations were executed by their plan (None), and why others were not."""
 
 
+@lru_cache(64)
+def valid(document: str) -> DocumentNode:
+    """A valid document; the same for the same text, so that it keeps its plan."""
+    parsed = parse(document)
+    assert validate(graphql_schema(), parsed) == []
+    return parsed
+
+
 async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
     """Run a document as the engine does; it must be valid. Both executors must say the same."""
-    schema = graphql_schema()
-    parsed = parse(document)
-    assert validate(schema, parsed) == []
+    schema, parsed = graphql_schema(), valid(document)
     hooks = Operations(schema)
     hooks.begin(ctx, hooks.describe(parsed), GraphQLRequest(document, variables=variables))
     executed = await EXECUTION.execute(parsed, ctx, variables)
