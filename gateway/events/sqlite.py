@@ -56,6 +56,7 @@ class SqliteLog:
 
     async def open(self) -> None:
         """Make the file and its tables where they are missing. Raises ConfigError."""
+        self._recent.open()
         await self._write.open(self.path, self._busy)
         if self._read is not self._write:
             await self._read.open(self.path, self._busy)

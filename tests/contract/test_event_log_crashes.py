@@ -282,6 +282,47 @@ async def test_a_redis_that_comes_back_shorter_than_it_was_seen(always: RedisSer
             await asyncio.sleep(0.05)
 
 
+async def test_a_hole_in_redis_is_not_passed_over(always: RedisServer) -> None:
+    """Where events are gone that nobody let go, a reader is told; what points to them does no harm."""
+    async with opened(redis_log(always.port)) as log, Redis.from_url(always.url) as client:
+        told = await log.append([event(number) for number in range(6)])
+        await client.xdel("cd:crossdock:ev:stream", "4-1")
+        assert ids(await log.read(told[0].position)) == ["1", "2"]
+        with pytest.raises(ResyncRequired, match="missing"):
+            await log.read(told[2].position)
+        assert ids(await log.read(told[3].position)) == ["4", "5"]
+        assert await log.find([event(3).number]) == [None]
+        (again,) = await log.append([event("3 again", fact=event(3).fact)])
+        assert again.duplicate_of is None
+        await client.delete("cd:crossdock:ev:stream")
+        with pytest.raises(ResyncRequired, match="missing"):
+            await log.read(told[3].position)
+
+
+async def test_a_redis_that_forgets_when_it_is_full_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """A policy that evicts what has no lifetime is told to the operator."""
+    options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    with RedisServer(*ALWAYS, *options) as server:
+        async with opened(redis_log(server.port)) as log:
+            await log.head()
+    assert said(caplog, "maxmemory-policy allkeys-lru") == 1
+
+
+async def test_a_full_redis_takes_nothing_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """No event is accepted that has no room; when there is room again all goes on."""
+    with RedisServer(*ALWAYS) as server:
+        async with opened(redis_log(server.port)) as log, Redis.from_url(server.url) as client:
+            await log.append([event(1)])
+            await client.config_set("maxmemory", "1mb")
+            with pytest.raises(EventLogDown):
+                await log.append([event(2)])
+            assert ids(await everything(log)) == ["1"]
+            await client.config_set("maxmemory", "0")
+            await patiently(lambda: log.append([event(2)]))
+            assert ids(await everything(log)) == ["1", "2"]
+    assert said(caplog, "refuses to append events") == 1
+
+
 async def test_a_redis_that_is_not_there_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     """The gateway starts without it; senders are told that nothing was accepted; later all is well."""
     with RedisServer(*ALWAYS) as server, Proxy(server.port) as proxy:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.events.log import EventLog, Logged, Parked, Position, ResyncRequired, Retention
+from gateway.events.log import EventLog, EventLogDown, Logged, Parked, Position, ResyncRequired, Retention
 from schema.errors import RequestError
 from tests.contract.event_logs import (
     NOW,
@@ -406,6 +406,16 @@ async def test_a_closed_log_takes_nothing(making: Making) -> None:
         await log.append([event(2)])
     with pytest.raises(RequestError):
         await log.head()
+
+
+async def test_tails_end_with_the_log(making: Making) -> None:
+    """Who still waits for news when the log is closed is told, instead of waiting for ever."""
+    async with making() as log:
+        waiting = asyncio.ensure_future(follow(log, await log.head(), 1))
+        await asyncio.sleep(0.05)
+    with pytest.raises(EventLogDown):
+        async with asyncio.timeout(5):
+            await waiting
 
 
 async def test_what_is_under_way_is_finished_when_the_log_is_closed(sharing: Making) -> None:
