@@ -75,9 +75,14 @@ class RedisLog:
         pause: float = 0.5,
         connections: int = 16,
     ) -> None:
-        name = "Redis (event log)"
         self._link = Link(
-            url, timeout=timeout, connections=connections, pause=pause, clock=time.time, name=name
+            url,
+            timeout=timeout,
+            connections=connections,
+            pause=pause,
+            clock=time.time,
+            name="Redis (event log)",
+            says=log,
         )
         self._prefix = f"cd:{namespace}:ev:"
         self._keys = [self._prefix + name for name in ("state", "stream", "numbers", "facts")]
