@@ -431,3 +431,46 @@ async def test_the_log_speaks_as_its_own(always: RedisServer, caplog: pytest.Log
         always.kill()
         await until(lambda: said(caplog, "is down"))
     assert said(caplog, "Redis (event log) at 127.0.0.1") == 1
+
+
+async def test_a_redis_that_did_not_write_everything_for_a_while(always: RedisServer) -> None:
+    """What it promises after a restart does not count, where it promised less before."""
+    async with opened(redis_log(always.port)) as log, Redis.from_url(always.url) as client:
+        (told,) = await log.append([event(1)])
+        await client.config_set("appendfsync", "everysec")
+        end = time.monotonic() + 10
+        while await client.hget("cd:crossdock:ev:state", "sure") != b"0":
+            assert time.monotonic() < end
+            await asyncio.sleep(0.05)
+        always.restart()
+        assert (await patiently(lambda: other_epoch(log, told.position.epoch))).sequence == 1
+
+
+async def other_epoch(log: EventLog, epoch: str) -> Position:
+    """The end of a log once it is another one's."""
+    head = await log.head()
+    if head.epoch == epoch:
+        raise EventLogDown("it is still the same")
+    return head
+
+
+async def test_a_replica_that_took_over_may_lack_the_last_events(always: RedisServer) -> None:
+    """It has them all as far as anybody knows; but nobody knows, so the epoch ends."""
+    with (
+        Proxy(always.port) as proxy,
+        RedisServer(*ALWAYS, "--replicaof", "127.0.0.1", str(always.port)) as replica,
+    ):
+        async with opened(redis_log(proxy.port)) as log, Redis.from_url(replica.url) as client:
+            told = await log.append([event(number) for number in range(3)])
+            end = time.monotonic() + 15
+            while await client.hget("cd:crossdock:ev:state", "last") != b"3":
+                assert time.monotonic() < end
+                await asyncio.sleep(0.05)
+            proxy.down()
+            await client.replicaof("NO", "ONE")
+            proxy.target = replica.port
+            proxy.up()
+            head = await patiently(lambda: other_epoch(log, told[0].position.epoch))
+            assert head.sequence == 3
+            (again, new) = await log.append([event(2), event(3)])
+            assert (again.duplicate_of, new.position.sequence) == (event(2).number, 4)

@@ -1,13 +1,16 @@
 """Every event log keeps the same promises: in memory, in a file, and in a real Redis that several logs share."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from gateway.events.log import EventLog, EventLogDown, Logged, Parked, Position, ResyncRequired, Retention
 from schema.errors import RequestError
@@ -485,3 +488,41 @@ async def test_tails_that_end_leave_nothing_behind(log: EventLog) -> None:
                 break
             await asyncio.sleep(0.01)
         assert "event log tail" not in names()
+
+
+async def fill_and_empty(making: Making) -> None:
+    """Events, duplicates by number and by fact, and parked messages; then all of it is too old."""
+    async with making(FEW) as log:
+        await log.append([event(n, subject=f"po:1710/{n % 3}", touches=(f"lot:A/{n}",)) for n in range(20)])
+        await log.append([event(1), event("again", fact=event(2).fact), event("no fact", fact="")])
+        await log.park([parked("a"), parked("b")])
+        await log.trim(NOW + timedelta(days=1))
+        assert await everything_after_trim(log) == []
+        assert await log.parked() == []
+
+
+async def everything_after_trim(log: EventLog) -> list[Logged]:
+    """What is still told."""
+    return await log.read(await log.head())
+
+
+async def test_a_file_from_which_all_has_gone_is_empty(tmp_path: Path) -> None:
+    """Nothing that pointed to an event outlives it: else the file would grow for ever."""
+    await fill_and_empty(file_logs(tmp_path / "events.db"))
+    with closing(sqlite3.connect(tmp_path / "events.db")) as connection:
+        tables = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        ]
+        assert set(tables) == {"log", "events", "touches", "duplicates", "parked"}
+        counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+    assert counts == {"log": 1, "events": 0, "touches": 0, "duplicates": 0, "parked": 0}
+
+
+async def test_a_redis_from_which_all_has_gone_is_empty() -> None:
+    """Nor is a key left there, but for where the log stands."""
+    with RedisServer() as server:
+        await fill_and_empty(redis_logs(server.url))
+        async with Redis.from_url(server.url, decode_responses=True) as client:
+            left = {str(key).rpartition(":")[2]: str(key) for key in await client.keys("*")}
+            assert await client.xlen(left["stream"]) == 0
+    assert sorted(left) == ["state", "stream"]
