@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
-from gateway.crosswalk.database import parsed
+from gateway.database import parsed
 from gateway.environment import overlay
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml

@@ -23,8 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from gateway.crosswalk.database import CROSSWALK, UNMATCHED, VERSION, Database
+from gateway.crosswalk.tables import CROSSWALK, UNMATCHED, VERSION
 from gateway.crosswalk.waiting import Note, merged
+from gateway.database import Database
 from schema.base import MatchRule
 from schema.errors import CrossdockError
 from schema.matching import Entry, Reason

@@ -6,15 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     Connection,
     Engine,
-    Integer,
     MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
     create_engine,
     event,
     text,
@@ -22,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from schema.errors import ConfigError
 
@@ -33,39 +27,13 @@ _LOCK = 0x43524F53
 """Number of the advisory lock under which the tables are made, so that workers starting together do not collide."""
 
 METADATA = MetaData()
-CROSSWALK = Table(
-    "crosswalk",
-    METADATA,
-    Column("system", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("theirs", Text, primary_key=True),
-    Column("ours", Text, nullable=False),
-    Column("matched_by", Text, nullable=False),
-    Column("confirmed", Boolean, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    UniqueConstraint("system", "kind", "ours"),
-)
-UNMATCHED = Table(
-    "crosswalk_unmatched",
-    METADATA,
-    Column("system", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("raw", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("count", Integer, nullable=False),
-    Column("first_seen", Text, nullable=False),
-    Column("last_seen", Text, nullable=False),
-    Column("candidates", Text, nullable=False),
-)
-VERSION = Table(
-    "crosswalk_version",
-    METADATA,
-    Column("one", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
-)
+"""Every table of the gateway; each room that keeps something adds its own."""
+_PREPARED: list[str] = []
+
+
+def prepared(statement: str) -> None:
+    """Run a statement once the tables are there, at every start: it must not mind having been run before."""
+    _PREPARED.append(statement)
 
 
 def parsed(url: str) -> URL:
@@ -88,7 +56,6 @@ def shown(url: URL) -> str:
 
 _PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 """A server that is gone without a word must not hold up a gateway that wants to stop."""
-_FIRST_VERSION = "INSERT INTO crosswalk_version (one, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
 
 
 class Database:
@@ -106,7 +73,10 @@ class Database:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 for table in METADATA.sorted_tables:
                     connection.execute(CreateTable(table, if_not_exists=True))
-                connection.execute(text(_FIRST_VERSION))
+                    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                        connection.execute(CreateIndex(index, if_not_exists=True))
+                for statement in _PREPARED:
+                    connection.execute(text(statement))
         except (SQLAlchemyError, OSError) as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             raise ConfigError(
