@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
 from sqlalchemy import (
@@ -59,11 +60,13 @@ _PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 
 
 class Database:
-    """One engine, made on first use. Calls block: run them in a thread."""
+    """One engine, made on first use. Calls block: run them in a thread. Any number of threads may."""
 
     def __init__(self, url: str = MEMORY) -> None:
         self.url = parsed(url)
         self._engine: Engine | None = None
+        # A database in memory is one connection, which two threads must not use at once.
+        self._turn: AbstractContextManager[Any] = RLock() if _in_memory(self.url) else nullcontext()
 
     def open(self) -> None:
         """Connect, and make the tables that are missing. Raises ConfigError, which shows no secret."""
@@ -93,13 +96,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A short transaction that only reads."""
-        with self._made().connect() as connection, connection.begin():
+        with self._turn, self._made().connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A short transaction; committed at the end, rolled back where something is raised."""
-        with self._made().connect().execution_options(writes=True) as connection, connection.begin():
+        made = self._made()
+        with self._turn, made.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
     def _made(self) -> Engine:
@@ -107,6 +111,10 @@ class Database:
             sqlite = self.url.get_backend_name() == "sqlite"
             self._engine = _sqlite(self.url) if sqlite else _postgres(self.url)
         return self._engine
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
 def _postgres(url: URL) -> Engine:
@@ -123,7 +131,7 @@ def _postgres(url: URL) -> Engine:
 
 def _sqlite(url: URL) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
-    if url.database in (None, "", ":memory:"):
+    if _in_memory(url):
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
 
