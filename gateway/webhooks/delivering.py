@@ -55,6 +55,7 @@ class Courier:
         *,
         clock: Callable[[], float] = time.time,
         held_seconds: float = HELD_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
         paused: Callable[[Hook, str], None] = lambda hook, reason: None,
     ) -> None:
         self.store, self.sender, self.secrets = store, sender, secrets
@@ -64,6 +65,7 @@ class Courier:
         self.paused = paused
         self._worker = uuid4().hex
         self._held = held_seconds
+        self.look_seconds = look_seconds
         self._runs: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._look = asyncio.Event()
 
@@ -144,14 +146,14 @@ class Run:
             self._courier.look()
         except* Exception as errors:
             log.exception("webhook %s broke; it begins anew", self._hook.number, exc_info=errors)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._courier.look_seconds)
             self._courier.look()
 
     async def _collect(self) -> None:
         """Follow the subscription from the cursor, for ever."""
         cursor = self._hook.cursor
         while True:
-            wait = LOOK_SECONDS
+            wait = self._courier.look_seconds
             request = GraphQLRequest(
                 self._hook.query,
                 self._hook.operation_name,
@@ -214,7 +216,7 @@ class Run:
             due = await asyncio.to_thread(self._store.due, self._hook.number, courier.clock(), most)
             if not due:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(courier.look_seconds):
                         await self._news.wait()
                 continue
             outcomes = await asyncio.gather(*[self._send(message) for message in due])

@@ -113,7 +113,15 @@ def hook(receiver: Receiver, **more: Any) -> Hook:
 async def running(store: WebhookStore, feed: Feed, rule: Rule = QUICK, **more: Any) -> AsyncIterator[Courier]:
     """A worker that runs webhooks."""
     courier = Courier(
-        store, feed, Sender(LOOPBACK, timeout=1), SECRETS, write_result, rule, held_seconds=0.6, **more
+        store,
+        feed,
+        Sender(LOOPBACK, timeout=1),
+        SECRETS,
+        write_result,
+        rule,
+        held_seconds=0.6,
+        look_seconds=0.05,
+        **more,
     )
     async with courier.running():
         yield courier
