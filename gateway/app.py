@@ -25,6 +25,7 @@ from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.events.making import RunningLog, make_event_log
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -170,6 +171,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     crosswalk = make_crosswalk(settings)
     crosswalk.listeners.append(caching.changed)
     quotas = Quotas(redis_address(settings))
+    events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
 
@@ -202,7 +204,13 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
+    lifespan = [
+        quotas.opening,
+        RunningLog(events, UTC_NOW).running,
+        caching.opening,
+        crosswalk.running,
+        readiness.opening,
+    ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)
 

@@ -15,6 +15,7 @@ from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
+from gateway.events.settings import EventSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
@@ -101,7 +102,11 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", "cache", *CODED)},
+            {
+                n: f
+                for n, f in Settings.model_fields.items()
+                if n not in ("limits", "cache", "events", *CODED)
+            },
         ),
         (
             "[limits]",
@@ -115,6 +120,12 @@ def settings_page() -> str:
             "the defaults: see [keeping](keeping.md).",
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
+        ),
+        (
+            "[events]",
+            "What happened, as long as it can be told again.",
+            f"{PREFIX}EVENTS__",
+            dict(EventSettings.model_fields),
         ),
         (
             "[cache.types] and [systems.CODE.cache]",
