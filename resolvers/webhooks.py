@@ -1,5 +1,6 @@
 """Partner webhooks in the graph: what makes, changes and shows them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,6 +105,39 @@ class WebhookSubscriptionUpdateInput:
     client_mutation_id: str | None = strawberry.field(default=None, description="Given back in the answer.")
 
 
+@strawberry.input(description="A webhook, named.")
+class WebhookInput:
+    """A webhook, named."""
+
+    webhook: strawberry.ID = strawberry.field(description="Number of the webhook.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Given back in the answer.")
+
+
+@strawberry.input(description="How a webhook goes on.")
+class WebhookSubscriptionResumeInput(WebhookInput):
+    """How a webhook goes on."""
+
+    from_now: bool = strawberry.field(default=False, description="Leave out what happened meanwhile.")
+
+
+@strawberry.input(description="A new secret for a webhook.")
+class WebhookSubscriptionRotateSecretInput(WebhookInput):
+    """A new secret for a webhook."""
+
+    overlap_seconds: int = strawberry.field(
+        default=DEFAULT_ROTATION_SECONDS, description="How long the secret before signs as well."
+    )
+
+
+@strawberry.input(description="Messages to be sent again.")
+class WebhookRedeliverInput(WebhookInput):
+    """Messages to be sent again."""
+
+    deliveries: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Numbers of the messages; left out: all that were given up."
+    )
+
+
 @dataclass(slots=True)
 class WebhookPayload:
     """What became of a change to a webhook."""
@@ -118,7 +152,8 @@ class WebhookDeliveryPayload:
     """What became of messages that were to be sent."""
 
     user_errors: tuple[UserError, ...]
-    deliveries: tuple[WebhookDelivery, ...]
+    client_mutation_id: str | None = None
+    deliveries: tuple[WebhookDelivery, ...] = ()
 
 
 def _kept(info: Info) -> tuple[Webhooks, Actor]:
@@ -135,85 +170,71 @@ def _said(error: RequestError) -> tuple[UserError, ...]:
 
 async def webhook_subscription_create(info: Info, input: WebhookSubscriptionCreateInput) -> WebhookPayload:
     """Send the results of a subscription to a URL. The answer shows the secret that signs them, once."""
-    given = input.client_mutation_id
-    try:
-        webhooks, actor = _kept(info)
-        made = await webhooks.create(actor, _wanted(input))
-    except RequestError as error:
-        return WebhookPayload(_said(error), given)
-    return WebhookPayload((), given, made)
+    return await _changed(info, input, lambda kept, actor: kept.create(actor, _wanted(input)))
 
 
 async def webhook_subscription_update(info: Info, input: WebhookSubscriptionUpdateInput) -> WebhookPayload:
     """Change a webhook. What happened before the change and is not sent yet is sent as the change says."""
-    given = input.client_mutation_id
-    try:
-        webhooks, actor = _kept(info)
-        changed = await webhooks.update(actor, input.webhook, _wanted(input))
-    except RequestError as error:
-        return WebhookPayload(_said(error), given)
-    return WebhookPayload((), given, changed)
+    return await _changed(info, input, lambda kept, actor: kept.update(actor, input.webhook, _wanted(input)))
 
 
-async def webhook_subscription_pause(info: Info, webhook: strawberry.ID) -> WebhookPayload:
+async def webhook_subscription_pause(info: Info, input: WebhookInput) -> WebhookPayload:
     """Send nothing until the webhook is resumed; what happens meanwhile waits as long as the event log keeps it."""
-    try:
-        webhooks, actor = _kept(info)
-        return WebhookPayload((), None, await webhooks.pause(actor, webhook))
-    except RequestError as error:
-        return WebhookPayload(_said(error))
+    return await _changed(info, input, lambda kept, actor: kept.pause(actor, input.webhook))
 
 
-async def webhook_subscription_resume(
-    info: Info, webhook: strawberry.ID, from_now: bool = False
-) -> WebhookPayload:
+async def webhook_subscription_resume(info: Info, input: WebhookSubscriptionResumeInput) -> WebhookPayload:
     """Go on where a webhook stopped, or from now on (which leaves out what happened meanwhile)."""
-    try:
-        webhooks, actor = _kept(info)
-        return WebhookPayload((), None, await webhooks.resume(actor, webhook, from_now=from_now))
-    except RequestError as error:
-        return WebhookPayload(_said(error))
+    return await _changed(
+        info, input, lambda kept, actor: kept.resume(actor, input.webhook, from_now=input.from_now)
+    )
 
 
 async def webhook_subscription_rotate_secret(
-    info: Info, webhook: strawberry.ID, overlap_seconds: int = DEFAULT_ROTATION_SECONDS
+    info: Info, input: WebhookSubscriptionRotateSecretInput
 ) -> WebhookPayload:
     """Give a webhook a new secret, shown in the answer. The one before signs as well until the overlap is over."""
-    try:
-        webhooks, actor = _kept(info)
-        return WebhookPayload((), None, await webhooks.rotate(actor, webhook, overlap_seconds))
-    except RequestError as error:
-        return WebhookPayload(_said(error))
+    return await _changed(
+        info, input, lambda kept, actor: kept.rotate(actor, input.webhook, input.overlap_seconds)
+    )
 
 
-async def webhook_subscription_delete(info: Info, webhook: strawberry.ID) -> WebhookPayload:
+async def webhook_subscription_delete(info: Info, input: WebhookInput) -> WebhookPayload:
     """Forget a webhook and all its messages."""
-    try:
-        webhooks, actor = _kept(info)
-        return WebhookPayload((), None, await webhooks.delete(actor, webhook))
-    except RequestError as error:
-        return WebhookPayload(_said(error))
+    return await _changed(info, input, lambda kept, actor: kept.delete(actor, input.webhook))
 
 
-async def webhook_subscription_test(info: Info, webhook: strawberry.ID) -> WebhookDeliveryPayload:
+async def webhook_subscription_test(info: Info, input: WebhookInput) -> WebhookDeliveryPayload:
     """Send a test message now, once, and say what came of it."""
     try:
         webhooks, actor = _kept(info)
-        return WebhookDeliveryPayload((), (await webhooks.test(actor, webhook),))
+        sent = await webhooks.test(actor, input.webhook)
     except RequestError as error:
-        return WebhookDeliveryPayload(_said(error), ())
+        return WebhookDeliveryPayload(_said(error), input.client_mutation_id)
+    return WebhookDeliveryPayload((), input.client_mutation_id, (sent,))
 
 
-async def webhook_redeliver(
-    info: Info, webhook: strawberry.ID, deliveries: list[strawberry.ID] | None = None
-) -> WebhookDeliveryPayload:
+async def webhook_redeliver(info: Info, input: WebhookRedeliverInput) -> WebhookDeliveryPayload:
     """Send messages again under their ids: those named, or all that were given up."""
+    named = [str(one) for one in input.deliveries] if input.deliveries is not None else None
     try:
         webhooks, actor = _kept(info)
-        named = [str(one) for one in deliveries] if deliveries is not None else None
-        return WebhookDeliveryPayload((), tuple(await webhooks.redeliver(actor, webhook, named)))
+        again = await webhooks.redeliver(actor, input.webhook, named)
     except RequestError as error:
-        return WebhookDeliveryPayload(_said(error), ())
+        return WebhookDeliveryPayload(_said(error), input.client_mutation_id)
+    return WebhookDeliveryPayload((), input.client_mutation_id, tuple(again))
+
+
+async def _changed(
+    info: Info,
+    input: WebhookInput | WebhookSubscriptionCreateInput | WebhookSubscriptionUpdateInput,
+    change: Callable[[Webhooks, Actor], Awaitable[WebhookSubscription]],
+) -> WebhookPayload:
+    try:
+        webhook = await change(*_kept(info))
+    except RequestError as error:
+        return WebhookPayload(_said(error), input.client_mutation_id)
+    return WebhookPayload((), input.client_mutation_id, webhook)
 
 
 async def webhook_subscriptions(info: Info) -> list[WebhookSubscription]:

@@ -328,9 +328,6 @@ ARGUMENTS: dict[str, str] = {
     "sscc": "Serial Shipping Container Code of a pallet on it, 18 digits.",
     "tracking_number": "The carrier's tracking number.",
     "webhook": "Number of the webhook.",
-    "from_now": "Leave out what happened meanwhile.",
-    "overlap_seconds": "How long the secret before signs as well.",
-    "deliveries": "Numbers of the messages.",
     "states": "In one of these states.",
     "before": "Number of the message before which to go on.",
 }
