@@ -21,9 +21,9 @@ from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
 from gateway.cache.redis import RedisStore
 from gateway.config import Settings, adapter_class
-from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
+from gateway.database import Database
 from gateway.engine import SchemaEngine
 from gateway.events.making import RunningLog, make_event_log
 from gateway.graphiql import graphiql_page

@@ -18,11 +18,12 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
-from gateway.crosswalk.database import parsed
+from gateway.database import parsed
 from gateway.environment import overlay
 from gateway.events.settings import EventSettings, kept_where
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
+from gateway.webhooks.settings import WebhookSettings
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
 from sources.base import Source
@@ -148,6 +149,9 @@ class Settings(Table):
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
     events: EventSettings = Field(default=EventSettings(), description="Where events are kept.")
+    webhooks: WebhookSettings = Field(
+        default=WebhookSettings(), description="Partner webhooks: subscriptions delivered as signed messages."
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "

@@ -16,6 +16,7 @@ from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
+from gateway.webhooks.settings import WebhookSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
@@ -105,7 +106,7 @@ def settings_page() -> str:
             {
                 n: f
                 for n, f in Settings.model_fields.items()
-                if n not in ("limits", "cache", "events", *CODED)
+                if n not in ("limits", "cache", "events", "webhooks", *CODED)
             },
         ),
         (
@@ -121,12 +122,7 @@ def settings_page() -> str:
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
         ),
-        (
-            "[events]",
-            "What happened, as long as it can be told again.",
-            f"{PREFIX}EVENTS__",
-            dict(EventSettings.model_fields),
-        ),
+        *_own_sections(),
         (
             "[cache.types] and [systems.CODE.cache]",
             'A rule for a type of the model, or for all others (`"*"`), in seconds: '
@@ -155,6 +151,24 @@ def settings_page() -> str:
     for name in ("ownership", "aliases"):
         lines += [f"## [{name}]\n", f"{Settings.model_fields[name].description}\n"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _own_sections() -> list[_Section]:
+    """The tables of what the gateway itself keeps and sends."""
+    return [
+        (
+            "[events]",
+            "What happened, as long as it can be told again.",
+            f"{PREFIX}EVENTS__",
+            dict(EventSettings.model_fields),
+        ),
+        (
+            "[webhooks]",
+            "Subscriptions whose results are sent to partners: see [webhooks](webhooks.md).",
+            f"{PREFIX}WEBHOOKS__",
+            dict(WebhookSettings.model_fields),
+        ),
+    ]
 
 
 def _policy_sections() -> list[_Section]:

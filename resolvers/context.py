@@ -113,6 +113,8 @@ class Context:
     """Whether the document asks for something that is only true now."""
     traced: bool = False
     """Whether the request asked what it cost."""
+    webhooks: Any = None
+    """Who keeps the partner webhooks (``resolvers.webhooks.Webhooks``); None where there are none."""
     unplanned: str | None = None
     """Why the operation was not executed by a plan; None where it was."""
     bounds: Bounds = field(init=False)

@@ -22,6 +22,7 @@ from resolvers import (
     quality,
     trace,
     viewing,
+    webhooks,
 )
 from resolvers.edges import EXPOSED, expose
 from resolvers.entities import FederatedSchema
@@ -68,12 +69,25 @@ QUERIES: Sequence[Callable[..., Any]] = (
     inventory_positions,
     quality_holds,
     trace.trace,
+    *webhooks.QUERIES,
 )
 
 SHARED = frozenset({"node", "nodes"})
 """Roots that every Relay subgraph has."""
 
-DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing, mutations)
+DOMAINS = (
+    common,
+    production,
+    material,
+    quality,
+    logistics,
+    commerce,
+    integration,
+    trace,
+    viewing,
+    mutations,
+    webhooks,
+)
 
 
 def build_schema() -> strawberry.Schema:
@@ -86,7 +100,7 @@ def build_schema() -> strawberry.Schema:
         types = Types()
         made = types.build()
         query = root("Query", "What can be asked.", QUERIES, types, SHARED)
-        mutation = root("Mutation", "What can be done.", mutations.MUTATIONS, types)
+        mutation = root("Mutation", "What can be done.", (*mutations.MUTATIONS, *webhooks.MUTATIONS), types)
         _BUILT.append(
             FederatedSchema(
                 query=query,
