@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.events.codec import Row, again, instant, micros, packed, to_event, to_parked
-from gateway.events.log import Appended, Duplicate, Logged, Parked, Position, ResyncRequired
+from gateway.events.log import Appended, Duplicate, Logged, Parked, Position, check_position
 from schema.errors import ConfigError
 
 BUSY_SECONDS = 5.0
@@ -160,7 +160,7 @@ def read(connection: sqlite3.Connection, after: Position, limit: int) -> list[Lo
     """The next events after a position. Raises ResyncRequired."""
     with reading(connection):
         last, trimmed = head(connection)
-        checked(after, last, trimmed)
+        check_position(after, last, trimmed)
         if after == last:
             return []
         rows = connection.execute(
@@ -170,23 +170,12 @@ def read(connection: sqlite3.Connection, after: Position, limit: int) -> list[Lo
     return _logged(last.epoch, rows)
 
 
-def checked(after: Position, last: Position, trimmed: int) -> None:
-    """Raises ResyncRequired where what follows a position cannot be told whole."""
-    if after.epoch != last.epoch or after.sequence > last.sequence:
-        why = "the position is another event log's"
-    elif after.sequence < trimmed:
-        why = "the events after the position are no longer kept"
-    else:
-        return
-    raise ResyncRequired(why, hint="Read the present state anew and begin without a cursor.")
-
-
 def about(connection: sqlite3.Connection, id: str, first: int, after: Position | None) -> list[Logged]:
     """The events that touch an object."""
     with reading(connection):
         last, _ = head(connection)
         if after is not None:
-            checked(after, last, 0)
+            check_position(after, last)
         rows = connection.execute(_ABOUT, (id, after.sequence if after else 0, first)).fetchall()
     return _logged(last.epoch, rows)
 
