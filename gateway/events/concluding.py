@@ -64,11 +64,10 @@ class Witness:
     event: Event
     marked: bool
 
-    def asks(self) -> tuple[tuple[str, str], ...]:
-        """What must be known of before: (subject, type)."""
+    def asks(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """What must be known of before: (subject, type), of the same type and of that which tells of its state."""
         subject, type = self.event.subject, self.event.type
-        stated = _STATE.get(type)
-        return ((subject, type),) if stated is None else ((subject, type), (subject, stated))
+        return (subject, type), (subject, _STATE.get(type, type))
 
 
 Conclude: TypeAlias = Callable[[Any, Look], list[Witness]]
@@ -92,17 +91,15 @@ def concluded(row: Any, look: Look) -> list[Witness]:
 def compared(found: Iterable[Witness], before: Before) -> list[Event]:
     """The events that are news, with what was before.
 
-    Of what happens once in the life of an object, only what happened lately is news where nothing was known of it.
+    What happens once in the life of an object is news where its system said before that it had not; where it said
+    nothing before, only if it happened lately.
     """
     news = []
     for witness in found:
         event = witness.event
-        known = [before.get(asked) for asked in witness.asks()]
-        strange = all(one is None for one in known)
-        if strange and event.type in _ONCE and event.occurred_at < event.recorded_at - RECENT:
+        own, stated = [_of(event.source, before.get(asked)) for asked in witness.asks()]
+        if event.type in _ONCE and not _is_news(event, own, stated):
             continue
-        last = known[0]
-        own = last if last is not None and last.source == event.source else None
         if own is not None and not witness.marked and event.type in _STATED and _same_state(own, event):
             continue
         news.append(_with_previous(event, own))
@@ -113,6 +110,27 @@ _STATE = {RELEASED: CHANGED, CONFIRMED: SHIPMENT}
 """What happens once in the life of an object, and the type that tells of its state."""
 _ONCE = frozenset({RELEASED, CONFIRMED, COMPLETED})
 _STATED = frozenset({CHANGED, SHIPMENT, LOT, HOLD, TRACKED, MASTER})
+
+
+def _of(source: str, event: Event | None) -> Event | None:
+    return event if event is not None and event.source == source else None
+
+
+def _is_news(event: Event, own: Event | None, stated: Event | None) -> bool:
+    """Whether what happens once has just happened."""
+    if own is not None and own.fact == event.fact:
+        return False
+    status = None if stated is None or event.type == COMPLETED else stated.data.get("status")
+    if status is not None:
+        return status in _NOT_YET[event.type]
+    return event.occurred_at >= event.recorded_at - RECENT
+
+
+_NOT_YET: Mapping[str, frozenset[str]] = {
+    RELEASED: frozenset({OrderStatus.PLANNED.value, OrderStatus.CREATED.value}),
+    CONFIRMED: frozenset(one.value for one in ShipmentStatus if one not in _GONE),
+}
+"""The states in which what happens once has not happened yet."""
 
 
 def _same_state(one: Event, other: Event) -> bool:

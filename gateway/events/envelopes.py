@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
+import msgspec
 
 from gateway.media import parse_content_type
 from gateway.request import MAX_JSON_DEPTH, HttpRefusal
@@ -22,6 +22,8 @@ from sources.events import Message
 
 JSON = "application/json"
 EVENT, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+_decode = msgspec.json.Decoder(float_hook=str).decode
+"""A number with a fraction stays as it was written: no float has lost any of it."""
 REQUIRED = ("id", "source", "type", "specversion")
 
 
@@ -79,8 +81,8 @@ def _unsupported(message: str) -> HttpRefusal:
 
 def _json(body: bytes) -> Any:
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        value = _decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise HttpRefusal(f"The body is not JSON: {error}.", code="BAD_JSON") from None
     if _deeper_than(value, MAX_JSON_DEPTH):
         raise _bad(f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")

@@ -100,14 +100,13 @@ class _Rule:
         touches = [named for naming in self._touches for named in naming.named(row, up, ctx)]
         texts = {name: get(row, up, ctx) for name, get in self._texts.items()}
         told = {name: get(row, up, ctx) for name, get in self._data.items()}
-        data = {name: value for name, value in told.items() if value is not None}
         parts = tuple(_filled(get(row, up, ctx), "fact") for get in self._fact)
         return Fact(
             type=str(self._spec.type),
             subject=subjects[0],
             touches=tuple(touches),
             parts=parts,
-            data=data,
+            data=_flat(told),
             **times,
             **texts,
         )
@@ -189,11 +188,9 @@ def _value(spec: FieldSpec, env: Environment, place: str) -> Getter:
         ]
     if spec.fields is not None:
         inner = {name: _value(field, env, f"{place}.{name}") for name, field in spec.fields.items()}
-        return lambda row, up, ctx: {
-            name: value for name, get in inner.items() if (value := get(row, up, ctx)) is not None
-        }
+        return lambda row, up, ctx: _flat({name: get(row, up, ctx) for name, get in inner.items()})
     if spec.quantity is not None:
-        return _then(compile_field(spec, Kind(Quantity), env, place), quantity)
+        return compile_field(spec, Kind(Quantity), env, place)
     if spec.format is not None or spec.time is not None:
         return _then(compile_field(spec, Kind(datetime), env, place), instant)
     if spec.true is not None or spec.invert:
@@ -203,9 +200,16 @@ def _value(spec: FieldSpec, env: Environment, place: str) -> Getter:
     return compile_field(spec, Kind(str), env, place)
 
 
-def quantity(value: Quantity) -> dict[str, str]:
-    """An amount as events tell it."""
-    return {"value": plain(value.value), "unit": value.unit}
+def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Data without what is not there; an amount is a number, and its unit stands beside it."""
+    data: dict[str, Any] = {}
+    for name, value in told.items():
+        if isinstance(value, Quantity):
+            data[name] = plain(value.value)
+            data.setdefault("unit", value.unit)
+        elif value is not None:
+            data[name] = value
+    return data
 
 
 def instant(value: datetime) -> str:
