@@ -10,7 +10,13 @@ from gateway.events.envelopes import BATCH, EVENT, headers_of, messages_of
 from gateway.request import HttpRefusal
 from sources.events import Message
 
-ENVELOPE = {"specversion": "1.0", "type": "t.v1", "source": "/erp", "id": "A1", "time": "2026-01-01T00:00:00Z"}
+ENVELOPE = {
+    "specversion": "1.0",
+    "type": "t.v1",
+    "source": "/erp",
+    "id": "A1",
+    "time": "2026-01-01T00:00:00Z",
+}
 DATA = {"order": "1", "qty": 2}
 
 

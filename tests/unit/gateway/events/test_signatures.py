@@ -91,10 +91,21 @@ def test_vendors_sign_in_their_own_ways(algorithm: str, encoding: str) -> None:
     """Hash, encoding, header and what stands before the signature are settings."""
     digest = hmac.new(b"secret", b"body", algorithm).digest()
     written = digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
-    more = {"auth": "hmac", "header": "X-Signature", "algorithm": algorithm, "encoding": encoding, "prefix": "sig="}
+    more = {
+        "auth": "hmac",
+        "header": "X-Signature",
+        "algorithm": algorithm,
+        "encoding": encoding,
+        "prefix": "sig=",
+    }
     at_work = keeper("secret", **more)
     at_work.admit({"x-signature": f"sig={written}"}, b"body")
-    for headers in ({"x-signature": written}, {"x-signature": f"sig={written}0"}, {"x-signature": "sig=é"}, {}):
+    for headers in (
+        {"x-signature": written},
+        {"x-signature": f"sig={written}0"},
+        {"x-signature": "sig=é"},
+        {},
+    ):
         with pytest.raises(NotTheirs):
             at_work.admit(headers, b"body")
     with pytest.raises(NotTheirs):

@@ -92,7 +92,14 @@ def test_a_message_becomes_a_fact_in_our_words() -> None:
         occurred_at=datetime(2026, 1, 5, 9, tzinfo=UTC),
         recorded_at=datetime(2026, 1, 5, 9, 0, 10, tzinfo=UTC),
         version="7",
-        data={"status": "COMPLETED", "good": "30", "unit": "H87", "scrap": "0", "final": True, "names": ["l1", "l2"]},
+        data={
+            "status": "COMPLETED",
+            "good": "30",
+            "unit": "H87",
+            "scrap": "0",
+            "final": True,
+            "names": ["l1", "l2"],
+        },
     )
 
 
@@ -129,7 +136,9 @@ def test_a_message_with_the_key_alone_says_what_to_read() -> None:
         "reads": ["OrderPlanning"],
         "subject": {"type": "ProductionOrder", "number": {"path": "no", "key": "order"}},
     }
-    [told] = source(plants=("P1", "P2"), changed=hint).told(Message({"type": "changed", "no": "00000007"})) or ()
+    [told] = (
+        source(plants=("P1", "P2"), changed=hint).told(Message({"type": "changed", "no": "00000007"})) or ()
+    )
     assert told == Hint(Named(ProductionOrder, (None, "7")), (OrderPlanning,))
     assert told.subject.key is None
     assert told.subject.at("P2") == "P2/7"
