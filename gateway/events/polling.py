@@ -90,6 +90,7 @@ class ChangeLook:
         self._wants = frozenset(part.type for part in self._lister.search.parts)
         self._told = tuple(told)
         self.kinds = frozenset(subject_of(cls)[0] for cls in told)
+        self._begin: datetime | None = None
         self._since: datetime | None = None
         self._seen: dict[str, None] = {}
         self._interval = config.min_seconds
@@ -146,13 +147,15 @@ class ChangeLook:
 
     async def look(self) -> int:
         """Ask once, and tell what is new; returns how many events. Raises SourceError, EventLogDown."""
-        first, at = self._since is None, self._now()
-        skew = timedelta(milliseconds=self._system.source.clock_skew_ms() or 0)
-        back = self._config.lookback_seconds if first else self._config.overlap_seconds
-        reached = (self._since or at + skew) - timedelta(seconds=back)
+        first, at = self._begin is None, self._now()
+        theirs = at + timedelta(milliseconds=self._system.source.clock_skew_ms() or 0)
+        self._begin = self._begin or theirs - timedelta(seconds=self._config.lookback_seconds)
+        overlap = timedelta(seconds=self._config.overlap_seconds)
+        reached = self._begin if self._since is None else max(self._begin, self._since - overlap)
         look = Look(self._system.code, at, synthesized=True)
-        latest, found = self._since, list[Witness]()
+        latest, found, timeless = self._since, list[Witness](), False
         async for row in self._rows(reached):
+            timeless = timeless or row.provenance.source_updated_at is None
             changed_at = row.provenance.source_updated_at
             if changed_at is not None:
                 latest = changed_at if latest is None else max(latest, changed_at)
@@ -164,8 +167,8 @@ class ChangeLook:
             log.warning("%s: what was seen breaks its contract: %s", self.place, problem)
         appended = await self._publisher.publish(events)
         self._remember(one.event.fact for one in found)
-        # Where rows have no time of their own, the time of the look must do.
-        self._since = latest or at + skew
+        # Where rows have no time of their own, the time of the look must do; where there are none, nothing has passed.
+        self._since = theirs if latest is None and timeless else latest
         return sum(one.duplicate_of is None for one in appended)
 
     def _remember(self, facts: Iterator[str]) -> None:
