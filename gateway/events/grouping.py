@@ -1,6 +1,7 @@
 """Appends that come at the same time are kept together: one write for all of them, one after the other."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.events.codec import Row, to_rows
@@ -16,7 +17,7 @@ class Groups:
     def __init__(self, keep: Keep, most: int) -> None:
         self._keep = keep
         self._most = most
-        self._waiting: list[tuple[list[Row], asyncio.Future[list[Appended]]]] = []
+        self._waiting = deque[tuple[list[Row], asyncio.Future[list[Appended]]]]()
         self._keeping: asyncio.Task[None] | None = None
 
     async def append(self, events: Sequence[Event]) -> list[Appended]:
@@ -40,7 +41,7 @@ class Groups:
             while self._waiting:
                 group, rows = [], 0
                 while self._waiting and rows < self._most:
-                    group.append(self._waiting.pop(0))
+                    group.append(self._waiting.popleft())
                     rows += len(group[-1][0])
                 await self._settle(group)
         finally:

@@ -161,7 +161,7 @@ def check_position(after: Position, last: Position, trimmed: int = 0) -> None:
         why = "the events after the position are no longer kept"
     else:
         return
-    raise ResyncRequired(why, hint="Read the present state anew and begin without a cursor.")
+    raise ResyncRequired(why, hint=READ_ANEW)
 
 
 def to_cursor(position: Position) -> str:
@@ -182,5 +182,6 @@ def from_cursor(cursor: str) -> Position:
         ) from None
 
 
+READ_ANEW = "Read the present state anew and begin without a cursor."
 MOST_CURSOR = 100
 """Characters of a cursor at most."""

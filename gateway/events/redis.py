@@ -26,12 +26,14 @@ from gateway.events import scripts
 from gateway.events.codec import Row, instant, micros, packed, to_event
 from gateway.events.grouping import Groups
 from gateway.events.log import (
+    READ_ANEW,
     Appended,
     Duplicate,
     EventLogDown,
     Logged,
     Parked,
     Position,
+    ResyncRequired,
     Retention,
     check_position,
 )
@@ -52,6 +54,9 @@ WEAK = {
     "everysec": "%s writes to its disk every second: a crash of its machine may cost the events of the last one, "
     "and readers must begin anew whenever it was started again; appendfsync always mends both",
 }
+EVICTS = (
+    "%s may forget events when its memory is full (maxmemory-policy %s); noeviction or volatile-ttl do not"
+)
 
 
 class RedisLog:
@@ -70,9 +75,14 @@ class RedisLog:
         pause: float = 0.5,
         connections: int = 16,
     ) -> None:
-        name = "Redis (event log)"
         self._link = Link(
-            url, timeout=timeout, connections=connections, pause=pause, clock=time.time, name=name
+            url,
+            timeout=timeout,
+            connections=connections,
+            pause=pause,
+            clock=time.time,
+            name="Redis (event log)",
+            says=log,
         )
         self._prefix = f"cd:{namespace}:ev:"
         self._keys = [self._prefix + name for name in ("state", "stream", "numbers", "facts")]
@@ -81,12 +91,13 @@ class RedisLog:
         self._groups = Groups(self._keep, MOST_AT_ONCE)
         self._wake = asyncio.Event()
         self._known = NOWHERE
-        self._weakness = ""
+        self._judged = ("", "")
         self._watching: asyncio.Task[None] | None = None
         self._recent = Recent(self.head, self.read, self._news)
 
     async def open(self) -> None:
         """Reach Redis if it is there, and look after it from now on."""
+        self._recent.open()
         try:
             await self._greet()
         except (RedisError, OSError) as error:
@@ -110,6 +121,9 @@ class RedisLog:
         """The next events after a position."""
         epoch, last, trimmed, found = await self._sure(scripts.READ, self._keys[:2], after.sequence, limit)
         check_position(after, self._noted(epoch, last), int(trimmed))
+        found = _without_hole(found, after.sequence)
+        if not found and after.sequence < int(last):
+            raise ResyncRequired("events after the position are missing in Redis", hint=READ_ANEW)
         return _logged(epoch, found)
 
     async def head(self) -> Position:
@@ -232,8 +246,8 @@ class RedisLog:
         """Where the log stands; a new epoch is begun where events may be lost."""
         fsync = await self._fsync()
         arguments = (uuid4().hex[:12], fsync, *self._known)
-        epoch, last, aof = await self._link.run_aside(scripts.ARRIVE, self._keys[:1], *arguments)
-        self._judge("off" if aof == b"0" else fsync)
+        epoch, last, aof, policy = await self._link.run_aside(scripts.ARRIVE, self._keys[:1], *arguments)
+        self._judge("off" if aof == b"0" else fsync, policy.decode())
         return self._noted(epoch, last)
 
     async def _fsync(self) -> str:
@@ -246,12 +260,15 @@ class RedisLog:
         value: bytes = pairs.get(b"appendfsync", b"unknown")
         return value.decode()
 
-    def _judge(self, writes: str) -> None:
-        """Say once what is weak about how Redis writes to its disk."""
-        if writes != self._weakness:
-            self._weakness = writes
-            if writes != "always":
-                log.warning(WEAK.get(writes, WEAK["everysec"]), self._link.where)
+    def _judge(self, writes: str, policy: str) -> None:
+        """Say once what is weak about how Redis keeps things."""
+        if self._judged == (writes, policy):
+            return
+        self._judged = (writes, policy)
+        if writes != "always":
+            log.warning(WEAK.get(writes, WEAK["everysec"]), self._link.where)
+        if policy.startswith("allkeys"):
+            log.warning(EVICTS, self._link.where, policy)
 
     async def _greet(self) -> Position:
         before = self._known
@@ -304,6 +321,13 @@ def _values(row: Row) -> tuple[Any, ...]:
     """What the script is told of an event."""
     told = packed((row.source, row.id))
     return (*row[:1], row.fact or "", *row[2:6], row.body, packed(row.touches), told)
+
+
+def _without_hole(found: Sequence[Any], after: int) -> Sequence[Any]:
+    """The events that follow each other: nobody let go of one in between, so where it is missing it was lost."""
+    if not found or int(found[-1][0]) == after + len(found):
+        return found
+    return [pair for place, pair in enumerate(found, after + 1) if int(pair[0]) == place]
 
 
 def _logged(epoch: bytes, found: Sequence[Any]) -> list[Logged]:

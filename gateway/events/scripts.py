@@ -1,6 +1,7 @@
 """What the event log does in Redis in one step, as Lua: nobody sees half of it.
 
-``state`` is a hash of epoch, run (the life of Redis in which it was last looked at), last and trimmed; the stream's ids
+``state`` is a hash of epoch, run (the life of Redis in which it was last looked at), sure (whether everything was
+written to its disk then), last and trimmed; the stream's ids
 are the positions. Beside it stand ``numbers`` and ``facts`` (→ position), and under the prefix sorted sets of what
 touches an object (``t:<id>``) and of a subject's events by the instant of their happening (``s:<id>``), messages that
 told an event again (``d:<number>``) and parked ones (``p:<number>``, in order in ``parked``). An entry of the stream
@@ -28,21 +29,26 @@ ARRIVE = Script(
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
 local aof = string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)') or '0'
 local heir = string.match(redis.call('INFO', 'replication'), 'second_repl_offset:(%-?%d+)') or '-1'
-local state = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last')
+local memory = redis.call('INFO', 'memory')
+local policy = string.match(memory, 'maxmemory:(%d+)') ~= '0' and string.match(memory, 'maxmemory_policy:(%S+)') or ''
+local state = redis.call('HMGET', KEYS[1], 'epoch', 'run', 'last', 'sure')
 local epoch, last = state[1], tonumber(state[3] or '0')
--- Only a Redis that writes every event to its disk before it says so comes back with all of them.
-local whole = state[2] == run or (aof == '1' and ARGV[2] == 'always' and heir == '-1')
+-- Only a Redis that wrote every event to its disk before it said so, then as now, comes back with all of them.
+local sure = aof == '1' and ARGV[2] == 'always' and '1' or '0'
+local whole = state[2] == run or (state[4] == '1' and sure == '1' and heir == '-1')
 if not epoch or not whole or (ARGV[3] == epoch and tonumber(ARGV[4]) > last) then
   epoch = ARGV[1]
   redis.call('HSETNX', KEYS[1], 'last', 0)
   redis.call('HSETNX', KEYS[1], 'trimmed', 0)
   redis.call('HSET', KEYS[1], 'epoch', epoch)
 end
-redis.call('HSET', KEYS[1], 'run', run)
-return {epoch, last, aof}
+redis.call('HSET', KEYS[1], 'run', run, 'sure', sure)
+return {epoch, last, aof, policy}
 """,
 )
-"""Gives the epoch, made anew where events may be lost, the last position, and whether Redis writes to its disk."""
+"""Gives the epoch, made anew where events may be lost, the last position, whether Redis writes to its disk, and what it forgets
+where its memory is bounded.
+"""
 
 APPEND = Script(
     "append events",
@@ -57,7 +63,8 @@ for i = 2, #ARGV, 9 do
   local at, original = redis.call('HGET', KEYS[3], number), number
   if not at and fact ~= '' then
     at = redis.call('HGET', KEYS[4], fact)
-    if at then original = redis.call('XRANGE', KEYS[2], at .. '-1', at .. '-1')[1][2][6] end
+    local entry = at and redis.call('XRANGE', KEYS[2], at .. '-1', at .. '-1')[1]
+    if entry then original = entry[2][6] else at = false end
   end
   if at then
     local key = ARGV[1] .. 'd:' .. original

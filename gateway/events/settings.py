@@ -25,7 +25,9 @@ class EventSettings(BaseModel):
         description="Seconds for which an event is kept after it came: who comes back later must read the state anew.",
     )
     max_events: int = Field(
-        default=1_000_000, ge=100, description="Most events that are kept; the oldest go first."
+        default=1_000_000,
+        ge=100,
+        description="Most events that are kept, about 1.4 kB each in Redis; the oldest go first.",
     )
     max_parked: int = Field(
         default=10_000,

@@ -32,10 +32,19 @@ MOST_AT_ONCE = 2_000
 
 
 class SqliteLog:
-    """The log in a file, or without one in memory: then it is gone with the process, and nobody else's."""
+    """The log in a file, or without one in memory: then it is gone with the process, and nobody else's.
 
-    def __init__(self, path: Path | None = None, retention: Retention | None = None) -> None:
+    ``busy`` is for how many seconds another process may have the file to itself.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        retention: Retention | None = None,
+        busy: float = tables.BUSY_SECONDS,
+    ) -> None:
         self.path = path
+        self._busy = busy
         self._retention = retention or Retention()
         self._write = _Thread("writes")
         self._read = self._write if path is None else _Thread("reads")
@@ -47,9 +56,10 @@ class SqliteLog:
 
     async def open(self) -> None:
         """Make the file and its tables where they are missing. Raises ConfigError."""
-        await self._write.open(self.path)
+        self._recent.open()
+        await self._write.open(self.path, self._busy)
         if self._read is not self._write:
-            await self._read.open(self.path)
+            await self._read.open(self.path, self._busy)
 
     async def close(self) -> None:
         """Finish what is being appended, and let go of the file."""
@@ -166,10 +176,10 @@ class _Thread:
         self._pool: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
-    async def open(self, path: Path | None) -> None:
+    async def open(self, path: Path | None, busy: float) -> None:
         self._pool = ThreadPoolExecutor(1, f"event log {self._name}")
         try:
-            self._connection = await self._in_pool(self._pool, tables.connect, path)
+            self._connection = await self._in_pool(self._pool, tables.connect, path, busy)
         except BaseException:
             await self.close()
             raise

@@ -53,15 +53,18 @@ _DUPLICATES = """SELECT duplicates.number, source, id, duplicates.received, coun
     FROM duplicates JOIN events USING (sequence) WHERE events.number = ? ORDER BY duplicates.received"""
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
-    """A connection to the log in a file, or in memory. Raises ConfigError where it cannot be used."""
+def connect(path: Path | None, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection to the log in a file, or in memory; ``busy`` is how long another process may have it to itself.
+
+    Raises ConfigError where it cannot be used.
+    """
     try:
         if path is not None:
             # What partners and plants tell is nobody else's on this machine.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(
             ":memory:" if path is None else path,
-            timeout=BUSY_SECONDS,
+            timeout=busy,
             isolation_level=None,
             check_same_thread=False,
         )
