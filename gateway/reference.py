@@ -19,6 +19,7 @@ from gateway.events.settings import EventSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -166,6 +167,18 @@ def _policy_sections() -> list[_Section]:
         ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
         ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
         ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+        *[
+            (
+                title,
+                f"{_cell(inspect.getdoc(cls) or '')} See [events](events.md).",
+                None,
+                dict(cls.model_fields),
+            )
+            for title, cls in (
+                ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.changes.NAME]", ChangesConfig),
+            )
+        ],
     ]
 
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -351,7 +352,7 @@ def test_a_table_that_could_never_tell_is_refused_at_the_start() -> None:
             _assembled(change)
 
 
-def _assembled(events: dict[str, object]) -> None:
+def _assembled(events: Mapping[str, Any]) -> None:
     source = Rest(RestConfig.model_validate({**ERP, "events": events}), mocked(Erp().answer))
     catalog = Catalog([source], [Plant("P1", "", "UTC"), Plant("P2", "", "UTC")])
     Intake(catalog, SameKeys(), SqliteLog(), _nothing, lambda: START)

@@ -91,7 +91,7 @@ def test_vendors_sign_in_their_own_ways(algorithm: str, encoding: str) -> None:
     """Hash, encoding, header and what stands before the signature are settings."""
     digest = hmac.new(b"secret", b"body", algorithm).digest()
     written = digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
-    more = {
+    more: dict[str, Any] = {
         "auth": "hmac",
         "header": "X-Signature",
         "algorithm": algorithm,
