@@ -2,7 +2,7 @@
 
 - ``GET /admin/events?after=…&first=…`` the log, oldest first; ``about=po:1710/1000040`` only what touches an object
 - ``GET /admin/events/parked?system=…`` the parked messages
-- ``POST /admin/events/replay`` and ``/admin/events/drop`` with ``{"numbers": […]}``, or ``{"system": "MES_KAS"}`` for all
+- ``POST /admin/events/replay`` and ``/admin/events/drop`` with ``{"numbers": […]}``, or ``{"system": "ERP"}`` for all
   of one system, or ``{"all": true}``
 """
 
