@@ -25,6 +25,7 @@ from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.events.incoming import Incoming
 from gateway.events.making import RunningLog, make_event_log
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
@@ -174,6 +175,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
 
     def make_context(http: Request) -> Context:
         return Context(
@@ -202,6 +204,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
+        *incoming.routes,
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [
@@ -210,6 +213,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         caching.opening,
         crosswalk.running,
         readiness.opening,
+        incoming.running,
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)
