@@ -17,7 +17,8 @@ class EventSettings(BaseModel):
         default=None,
         description="The file in which events are kept, such as `/var/lib/crossdock/events.db`; all workers of this "
         "machine share it. Without it, and without `redis_url`, each process keeps its own in memory, and they are gone "
-        "after a restart. With `redis_url` events are kept there.",
+        "after a restart. With `redis_url` events are kept there, as durable as that Redis is: with `appendonly yes` and "
+        "`appendfsync always` none is lost.",
     )
     max_age: int = Field(
         default=604_800,
