@@ -7,7 +7,7 @@ over by the next one.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -129,6 +129,11 @@ class Inbox:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, LONGEST)
                     continue
+                except Exception:
+                    log.exception("%s: messages could not be completed", system)
+                    await self._one_by_one(system, some)
+                    await asyncio.sleep(pause)
+                    continue
                 for number in (*done.finished, *(parked.number for parked in done.dead)):
                     del waiting[number]
                 for one in done.again:
@@ -140,10 +145,24 @@ class Inbox:
                 asked = None if done.trouble is None else done.trouble.retry_after
                 await asyncio.sleep(max(pause, asked or 0.0))
                 pause = min(pause * 2, LONGEST)
-        except Exception:
-            log.exception("the inbox of %s has stopped; it goes on with the next message", system)
         finally:
             self._workers.pop(system, None)
+
+    async def _one_by_one(self, system: str, some: Sequence[_Waiting]) -> None:
+        """Complete each by itself: one that cannot be is for people, and the others are not kept by it."""
+        for one in some:
+            try:
+                done = await self._complete(system, [one])
+            except EventLogDown:
+                return
+            except Exception as error:
+                reason = f"{UNREADABLE}: the gateway failed over it ({type(error).__name__}); see its log"
+                with suppress(EventLogDown):
+                    await self._tools.events.park([one.sorted.parked(system, reason)])
+                    del self._waiting[system][one.sorted.number]
+            else:
+                if not done.again:
+                    del self._waiting[system][one.sorted.number]
 
     async def _complete(self, system: str, some: Sequence[_Waiting]) -> _Done:
         tools = self._tools
@@ -155,15 +174,18 @@ class Inbox:
                 for cls in hint.reads:
                     wanted.setdefault(cls, {}).update(dict.fromkeys(found))
                 ids.update(dict.fromkeys(id_of(hint.subject.cls, key) for key in found))
-        await tools.invalidate(with_inner(ids))
+        let_go = with_inner(ids)
+        await tools.invalidate(let_go)
         rows = await tools.reader.rows(system, {cls: list(found) for cls, found in wanted.items()})
         done = _Done()
         for one in some:
             self._one(system, one, keys[one.sorted.number], rows, done)
-        await self._tell(system, {one.sorted.number: one.sorted for one in some}, done)
+        await self._tell(system, {one.sorted.number: one.sorted for one in some}, done, let_go)
         return done
 
-    async def _tell(self, system: str, messages: Mapping[str, Sorted], done: _Done) -> None:
+    async def _tell(
+        self, system: str, messages: Mapping[str, Sorted], done: _Done, let_go: Collection[str]
+    ) -> None:
         """Publish what was concluded; only then are the messages taken out."""
         events, news = self._tools.events, list[Event]()
         before = await known(events, chain.from_iterable(done.witnesses.values()))
@@ -174,9 +196,11 @@ class Inbox:
                 done.finished.append(number)
             else:
                 done.dead.append(messages[number].parked(system, problem))
-        await self._tools.publisher.publish(news)
-        await events.park(done.dead)
-        await events.unpark(done.finished)
+        await self._tools.publisher.publish(news, let_go)
+        if done.dead:
+            await events.park(done.dead)
+        if done.finished:
+            await events.unpark(done.finished)
 
     def _keys(self, system: str, hint: Hint) -> list[str]:
         """Our keys of what may be meant: one, or one for each plant where the message leaves it out."""

@@ -9,11 +9,12 @@ from starlette.routing import Route
 from gateway.config import Settings
 from gateway.crosswalk.service import CrosswalkService
 from gateway.events.admin import event_admin_routes
-from gateway.events.intake import Intake
+from gateway.events.intake import Intake, check
 from gateway.events.interest import Interests
 from gateway.events.log import EventLog
-from gateway.events.polling import Polling
+from gateway.events.polling import Polling, lister_of
 from gateway.events.publishing import Invalidate
+from gateway.events.reading import Reader
 from gateway.ingest import ingest_routes
 from sources.catalog import Catalog
 
@@ -45,6 +46,14 @@ class Incoming:
         """For as long as the application runs, inside the lives of the log, the cache and the sources."""
         async with self.intake.running(), self.polling.running():
             yield
+
+
+def check_tables(catalog: Catalog) -> None:
+    """Refuse what the systems' tables say of messages and changes, where no gateway would start with it. Raises ConfigError."""
+    check(catalog, Reader(catalog))
+    for system in catalog.systems.values():
+        for name, config in system.source.config.changes.items():
+            lister_of(catalog, system, config.search, f"systems.{system.code}.changes.{name}")
 
 
 def _now() -> datetime:

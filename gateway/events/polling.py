@@ -80,7 +80,7 @@ class ChangeLook:
         self.place = f"systems.{system.code}.changes.{name}"
         self._system, self._config = system, config
         self._events, self._publisher, self._interests, self._now = events, publisher, interests, now
-        self._lister = _lister(catalog, system, config.search, self.place)
+        self._lister = lister_of(catalog, system, config.search, self.place)
         told = [part.type for part in self._lister.search.parts if part.type in CONCLUDE]
         if not told:
             raise ConfigError(
@@ -214,7 +214,8 @@ def _cells(cells: Any) -> Iterator[Any]:
                 yield row
 
 
-def _lister(catalog: Catalog, system: System, name: str, place: str) -> Lister:
+def lister_of(catalog: Catalog, system: System, name: str, place: str) -> Lister:
+    """How a list is asked for changes. Raises ConfigError, naming the place, where it cannot be."""
     searches = {search.name: search for search in system.source.searches()}
     search = searches.get(name)
     if search is None:

@@ -5,13 +5,13 @@ Within a process they go one group after the other, so that of two about one sub
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from gateway.events.concluding import COMPLETED, ISSUED, RELEASED
-from gateway.events.log import Appended, EventLog, Logged
+from gateway.events.log import Appended, EventLog, EventLogDown, Logged
 from schema.events import Event
 
 MOST_AT_ONCE = 2_000
@@ -23,21 +23,43 @@ Invalidate: TypeAlias = Callable[[Iterable[str]], Awaitable[object]]
 Skew: TypeAlias = Callable[[str], int | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one caller wants to be told."""
+
+    events: Sequence[Event]
+    let_go: frozenset[str]
+    done: asyncio.Future[list[Appended]]
+
+    def settle(self, appended: list[Appended]) -> None:
+        """Say what became of it, if anybody still waits."""
+        if not self.done.done():
+            self.done.set_result(appended)
+
+    def fail(self, error: Exception) -> None:
+        """Say that it was not kept."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
 class Publisher:
     """Brings events into the log. ``skew`` is how far a system's clock is ahead, in milliseconds, as far as is known."""
 
     def __init__(self, events: EventLog, invalidate: Invalidate, skew: Skew) -> None:
         self._events, self._invalidate, self._skew = events, invalidate, skew
-        self._waiting: list[tuple[Sequence[Event], asyncio.Future[list[Appended]]]] = []
+        self._waiting: list[_Part] = []
         self._working: asyncio.Task[None] | None = None
 
-    async def publish(self, events: Sequence[Event]) -> list[Appended]:
-        """Keep and tell events, in this order; what became of each. Raises EventLogDown: then send them again."""
+    async def publish(self, events: Sequence[Event], let_go: Collection[str] = ()) -> list[Appended]:
+        """Keep and tell events, in this order; what became of each. Raises EventLogDown: then send them again.
+
+        ``let_go`` are ids that the caches let go of since the events happened: what was read of them since is kept.
+        """
         if not events:
             return []
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[Appended]] = loop.create_future()
-        self._waiting.append((events, done))
+        self._waiting.append(_Part(events, frozenset(let_go), done))
         if self._working is None:
             self._working = loop.create_task(self._work(), name="events are published")
         return await done
@@ -50,38 +72,52 @@ class Publisher:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                group, count = [], 0
-                while self._waiting and count < MOST_AT_ONCE:
+                group: list[_Part] = []
+                while self._waiting and sum(len(part.events) for part in group) < MOST_AT_ONCE:
                     group.append(self._waiting.pop(0))
-                    count += len(group[-1][0])
                 await self._settle(group)
         finally:
             self._working = None
 
-    async def _settle(self, group: list[tuple[Sequence[Event], asyncio.Future[list[Appended]]]]) -> None:
+    async def _settle(self, group: list["_Part"]) -> None:
         try:
-            appended = await self._append([event for events, _ in group for event in events])
+            appended = await self._append(group)
+        except EventLogDown as error:
+            for part in group:
+                part.fail(EventLogDown(str(error), hint=error.hint))
+            return
         except Exception as error:
-            for _, done in group:
-                if not done.done():
-                    done.set_exception(_alike(error))
+            if len(group) == 1:
+                group[0].fail(error)
+                return
+            # One of them cannot be told at all: the others must not suffer for it.
+            for part in group:
+                await self._settle([part])
             return
         at = 0
-        for events, done in group:
-            if not done.done():
-                done.set_result(appended[at : at + len(events)])
-            at += len(events)
+        for part in group:
+            part.settle(appended[at : at + len(part.events)])
+            at += len(part.events)
 
-    async def _append(self, events: list[Event]) -> list[Appended]:
+    async def _append(self, group: list["_Part"]) -> list[Appended]:
+        events = [event for part in group for event in part.events]
         kept = await self._events.find([event.number for event in events])
         known = {event.number for event, found in zip(events, kept, strict=True) if found is not None}
         news = [event for event in events if event.number not in known]
         if news:
-            placed = await self._placed(news)
+            placed = {event.number: event for event in await self._placed(news)}
+            stale = {
+                id: None
+                for part in group
+                for event in part.events
+                if event.number in placed
+                for id in event.touches
+                if id not in part.let_go
+            }
             # Whoever is woken by the event must not find the old value: so this comes first.
-            await self._invalidate(dict.fromkeys(id for event in placed for id in event.touches))
-            by_number = {event.number: event for event in placed}
-            events = [by_number.get(event.number, event) for event in events]
+            if stale:
+                await self._invalidate(stale)
+            events = [placed.get(event.number, event) for event in events]
         return await self._events.append(events)
 
     async def _placed(self, events: list[Event]) -> list[Event]:
@@ -118,7 +154,9 @@ class Publisher:
         return self._instant(event) < self._instant(known)
 
     def _instant(self, event: Event) -> datetime:
-        return event.occurred_at - timedelta(milliseconds=self._skew(event.source) or 0)
+        # What was concluded is as new as the row it was concluded from: a release may bear the mere day as its time.
+        at = event.recorded_at if event.synthesized else event.occurred_at
+        return at - timedelta(milliseconds=self._skew(event.source) or 0)
 
 
 def _order(event: Event) -> str | None:
@@ -130,12 +168,3 @@ def _order(event: Event) -> str | None:
 
 def _event(logged: Logged | None) -> Event | None:
     return None if logged is None else logged.event
-
-
-def _alike(error: Exception) -> Exception:
-    """An error of one's own for each who waits."""
-    try:
-        made = type(error)(*error.args)
-    except TypeError:
-        return RuntimeError(str(error))
-    return made

@@ -158,6 +158,23 @@ async def test_released_is_concluded_where_nobody_says_it() -> None:
     assert told[1].occurred_at == START
 
 
+async def test_a_release_that_bears_the_mere_day_is_not_late() -> None:
+    """The ERP gives midnight as its time, before the last change that was told; it is news all the same."""
+    erp = Erp()
+    async with house(erp=erp) as at:
+        for version, (status, released) in enumerate(
+            (("CREATED", None), ("RELEASED", START.replace(hour=0))), 1
+        ):
+            erp.put("1", status, version, released)
+            await at.intake.take("ERP", [changed("1", f"m{version}")])
+            await completed(at)
+        assert [(event.type, event.late) for event in await at.told()] == [
+            (CHANGED, False),
+            (RELEASED, False),
+            (CHANGED, False),
+        ]
+
+
 async def test_a_release_of_long_ago_is_no_news() -> None:
     """Where nothing was known of an order, only a release of the last day is told."""
     erp = Erp()
@@ -180,6 +197,52 @@ async def test_many_hints_cost_one_call() -> None:
         await completed(at)
         assert len(await at.told()) == 20
         assert len(erp.asked) == 1
+
+
+async def test_what_was_read_for_an_event_is_there_for_those_who_are_told() -> None:
+    """The caches let go of it before it is read for the event, and not once more."""
+    erp = Erp()
+    erp.put("1", "CREATED", 1)
+    async with house(erp=erp) as at:
+        assert await _status(at) == "CREATED"
+        erp.put("1", "RELEASED", 2)
+        await at.intake.take("ERP", [changed("1")])
+        await completed(at)
+        calls = len(erp.asked)
+        assert await _status(at) == "RELEASED"
+        assert len(erp.asked) == calls == 2
+
+
+async def test_one_that_cannot_be_completed_keeps_no_other() -> None:
+    """It is parked for people; what waited with it is told."""
+    erp = Erp()
+    erp.put("1", "CREATED", 1)
+    erp.put("2", "CREATED", 1)
+    erp.orders["1"]["no"] = "1"
+    erp.orders["1"]["qty"] = "many"
+    async with house(erp=erp) as at:
+        await at.intake.take("ERP", [changed("1"), changed("2")])
+        await completed(at)
+        assert [event.subject for event in await at.told()] == ["po:P2/2"]
+        assert [one.reason.partition(":")[0] for one in await at.events.parked()] == ["UNREADABLE"]
+
+
+async def test_one_that_cannot_be_told_at_all_harms_no_other() -> None:
+    """What is told at the same time is told, whatever the log refuses."""
+
+    class Choosy(SqliteLog):
+        async def append(self, events: Sequence[Event]) -> list[Appended]:
+            if any(event.subject == "po:P1/666" for event in events):
+                raise ValueError("not this one")
+            return await super().append(events)
+
+    async with house(Choosy()) as at:
+        taken = [at.intake.take("MES", [state(number, "RELEASED", 1)]) for number in ("1", "666", "2")]
+        first, second, third = await asyncio.gather(*taken, return_exceptions=True)
+        assert isinstance(second, ValueError)
+        assert not isinstance(first, BaseException)
+        assert not isinstance(third, BaseException)
+        assert [event.subject for event in await at.told()] == ["po:P1/1", "po:P1/2"]
 
 
 async def test_nothing_is_lost_while_a_system_is_down() -> None:
