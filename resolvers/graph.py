@@ -25,6 +25,7 @@ from resolvers import (
 )
 from resolvers.edges import EXPOSED, expose
 from resolvers.entities import FederatedSchema
+from resolvers.execution.incremental import DEFER, STREAM
 from resolvers.lists import lots, movements, production_orders, purchase_orders, quality_holds, shipments
 from resolvers.paging import PageInfo
 from resolvers.queries import (
@@ -87,16 +88,17 @@ def build_schema() -> strawberry.Schema:
         made = types.build()
         query = root("Query", "What can be asked.", QUERIES, types, SHARED)
         mutation = root("Mutation", "What can be done.", mutations.MUTATIONS, types)
-        _BUILT.append(
-            FederatedSchema(
-                query=query,
-                mutation=mutation,
-                directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
-                types=made,
-                config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
-                federation_version="2.7",
-            )
+        schema = FederatedSchema(
+            query=query,
+            mutation=mutation,
+            directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
+            types=made,
+            config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
+            federation_version="2.7",
         )
+        # Strawberry would take graphql-core's own, with graphql-core's words.
+        schema._schema.directives += (DEFER, STREAM)
+        _BUILT.append(schema)
     return _BUILT[0]
 
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from resolvers.context import Context
+from resolvers.eager import once
 from resolvers.freshness import Loads
 from resolvers.hops import Call
 from resolvers.loaders import older
@@ -286,7 +288,7 @@ class _Walk:
         return cell.value
 
     async def _asked(self, lister: Lister, query: Query) -> Page:
-        """A page of a system. An operation that is executed anew is told what it was told before."""
+        """A page of a system. An operation that is executed anew, or twice at once, is told what it was told before."""
         filters = tuple(sorted(query.filters.items(), key=itemgetter(0)))
         place = (
             lister.system,
@@ -297,22 +299,17 @@ class _Walk:
             query.wants,
             query.need,
         )
-        said = self.ctx.memo.get(place)
-        if said is None:
-            try:
-                said = await self._live(lister, query)
-            except SourceError as error:
-                said = error
-            self.ctx.memo[place] = said
+        said = await once(self.ctx.memo, place, partial(self._live, lister, query))
         if isinstance(said, SourceError):
             raise said
-        page: Page = said
-        return page
+        return said
 
-    async def _live(self, lister: Lister, query: Query) -> Page:
+    async def _live(self, lister: Lister, query: Query) -> Page | SourceError:
         began = time.perf_counter()
         try:
             return await lister.call(query)
+        except SourceError as error:
+            return error
         finally:
             self.ctx.calls.append(Call.tallied(lister.system, lister.search.name, 0, began, query.tally))
 
