@@ -93,16 +93,23 @@ def build_schema() -> strawberry.Schema:
             mutation=mutation,
             directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
             types=made,
-            config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
+            config=StrawberryConfig(
+                auto_camel_case=True, scalar_map=SCALARS, enable_experimental_incremental_execution=True
+            ),
             federation_version="2.7",
         )
-        # Strawberry would take graphql-core's own, with graphql-core's words.
-        schema._schema.directives += (DEFER, STREAM)
+        _reworded(schema._schema)
         _BUILT.append(schema)
     return _BUILT[0]
 
 
 _BUILT: list[strawberry.Schema] = []
+
+
+def _reworded(schema: GraphQLSchema) -> None:
+    """Let @defer and @stream say in our words what they do: Strawberry takes graphql-core's."""
+    ours = {directive.name: directive for directive in (DEFER, STREAM)}
+    schema.directives = tuple([ours.get(one.name, one) for one in schema.directives])
 
 
 def graphql_schema() -> GraphQLSchema:
