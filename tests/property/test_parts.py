@@ -1,0 +1,205 @@
+"""However an operation is divided, its parts put together say what it says as a whole.
+
+Documents nobody would write are divided at random places by ``@defer`` and ``@stream`` and answered over systems that
+misbehave. What a strict client has put together at the end is held against the same document without the directives,
+over the same loaders. One thing differs by the draft's own design: a null where none may be stops at the part that it
+is in, which then does not come, while in a whole answer it goes further up.
+"""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLList,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    get_nullable_type,
+    parse,
+    print_ast,
+    visit,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.masking import present_all
+from gateway.operations import Operations
+from resolvers.context import Context
+from resolvers.execution.incremental import undivided
+from resolvers.graph import graphql_schema
+from schema.errors import CrossdockError
+from tests.graph.fakes import EXECUTION, _untimed, context
+from tests.graph.parts import Client, told
+from tests.graph.plant import Systems, systems
+from tests.property.test_executors import USUAL, documents, is_valid, spoil
+
+SCHEMA = graphql_schema()
+SEEN: Counter[str] = Counter()
+
+
+def cut(document: str, data: st.DataObject) -> str:
+    """The document with ``@defer`` and ``@stream`` put in at places that are drawn."""
+    info, labels = TypeInfo(SCHEMA), iter(range(1000))
+
+    class Cut(Visitor):
+        def leave_field(self, node: FieldNode, *_: object) -> Any:
+            streams = isinstance(get_nullable_type(info.get_type()), GraphQLList)
+            if not streams or data.draw(st.integers(0, 2)):
+                return None
+            count = data.draw(st.integers(0, 3))
+            return replaced(node, f"@stream(initialCount: {count})")
+
+        def leave_selection_set(self, node: SelectionSetNode, *_: object) -> Any:
+            chosen = [data.draw(st.integers(0, 3)) == 0 for _ in node.selections]
+            parts: list[SelectionNode] = [
+                one for one, late in zip(node.selections, chosen, strict=True) if not late
+            ]
+            late = [one for one, late in zip(node.selections, chosen, strict=True) if late]
+            label = f'(label: "{next(labels)}")' if data.draw(st.booleans()) else ""
+            if late:
+                parts.append(fragment(late, f"@defer{label}"))
+            if late and data.draw(st.integers(0, 3)) == 0:
+                # What is asked for twice, at once and later or in two parts, is told once.
+                parts.append(fragment(data.draw(st.permutations(node.selections)), "@defer"))
+            return SelectionSetNode(selections=tuple(parts))
+
+    made = visit(parse(document), TypeInfoVisitor(info, Cut()))
+    return print_ast(made)
+
+
+def fragment(selections: Any, directive: str) -> InlineFragmentNode:
+    """An inline fragment of some selections that has a directive."""
+    [operation] = parse(f"{{ ... {directive} {{ x }} }}").definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    [node] = operation.selection_set.selections
+    assert isinstance(node, InlineFragmentNode)
+    return InlineFragmentNode(
+        type_condition=None,
+        directives=node.directives,
+        selection_set=SelectionSetNode(selections=tuple(selections)),
+    )
+
+
+def replaced(node: FieldNode, directive: str) -> FieldNode:
+    """The field with another directive."""
+    [operation] = parse(f"{{ x {directive} }}").definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    [other] = operation.selection_set.selections
+    assert not isinstance(other, FragmentSpreadNode)
+    return FieldNode(
+        name=node.name,
+        alias=node.alias,
+        arguments=node.arguments,
+        directives=(*(node.directives or ()), *(other.directives or ())),
+        selection_set=node.selection_set,
+    )
+
+
+async def compare(plant: Systems, document: str) -> None:
+    """Answer it in parts, then as a whole over the same loaders, and hold one against the other."""
+    ctx = context(*plant.all)
+    try:
+        client = await told(ctx, document)
+    except CrossdockError:
+        SEEN["refused"] += 1  # @fresh with an odd bound: before anything is executed
+        return
+    if not isinstance(client, Client):
+        SEEN["not divided"] += 1
+        return
+    calls, flawed = list(ctx.calls), ctx.flawed
+    ctx.forget_notes()
+    data, errors, extensions = await whole(ctx, document)
+    assert ctx.calls[: len(calls)] == calls
+    SEEN["errors" if errors else "OK"] += 1
+    if not client.failed:
+        assert client.data == data
+        assert ctx.calls == calls, "the whole asked for something that the parts had not"
+        assert ordered(client.errors) == ordered(errors)
+        assert by_place(_untimed(client.extensions)) == by_place(_untimed(extensions))
+        assert ctx.flawed == flawed
+        return
+    SEEN["failed parts"] += 1
+    nulls: list[list[Any]] = []
+    covered(data, client.data, [], nulls)
+    assert nulls, "a part failed, and the whole is complete"
+    for error in client.failed:
+        below = any(error["path"][: len(null)] == null for null in nulls)
+        assert below or error in errors, (error, errors)
+
+
+async def whole(ctx: Context, document: str) -> tuple[Any, list[Any], dict[str, Any]]:
+    """Data, errors and extensions of the document without the directives, by graphql-core."""
+    executed = await EXECUTION.execute(undivided(parse(document)), ctx, {})
+    data = executed.data
+    if isinstance(data, bytes):
+        SEEN["by plan"] += 1
+        data = orjson.loads(data)
+    shown = present_all(executed.errors, "BAD_USER_INPUT", "test")
+    return data, shown, Operations(SCHEMA).extensions(ctx) or {}
+
+
+def ordered(errors: list[Any]) -> list[Any]:
+    """Errors in an order of their own; a place in the document is another one in another document."""
+    return sorted([{**error, "locations": None} for error in errors], key=repr)
+
+
+def by_place(extensions: dict[str, Any]) -> dict[str, Any]:
+    """What is said beside the data, its lists in an order of their own."""
+    return {name: sorted(said, key=repr) if isinstance(said, list) else said for name, said in extensions.items()}
+
+
+def covered(one: Any, parts: Any, path: list[Any], nulls: list[list[Any]]) -> None:
+    """Where a whole answer is not null, the parts say the same; notes where it is and they are not."""
+    if one is None:
+        if parts is not None:
+            nulls.append(path)
+    elif isinstance(one, dict):
+        assert one.keys() == parts.keys(), path
+        for name in one:
+            covered(one[name], parts[name], [*path, name], nulls)
+    elif isinstance(one, list):
+        assert len(one) == len(parts), path
+        for index, each in enumerate(one):
+            covered(each, parts[index], [*path, index], nulls)
+    else:
+        assert one == parts, path
+
+
+@pytest.mark.timeout(300)
+@USUAL
+@given(document=documents(), data=st.data())
+def test_the_parts_of_any_document_make_the_whole(document: str, data: st.DataObject) -> None:
+    """Over systems as they should be."""
+    divided = cut(document, data)
+    if is_valid(divided):
+        asyncio.run(compare(systems(), divided))
+
+
+@pytest.mark.timeout(300)
+@USUAL
+@given(document=documents(), data=st.data())
+def test_the_parts_of_a_spoiled_answer_make_the_whole(document: str, data: st.DataObject) -> None:
+    """Nulls where none may be, values of other types, failing keys, systems that are down."""
+    divided = cut(document, data)
+    if not is_valid(divided):
+        return
+    plant = systems()
+    for system in plant.all:
+        spoil(system, data)
+    asyncio.run(compare(plant, divided))
+
+
+def test_most_documents_were_divided() -> None:
+    """The comparison compares something: whole answers, errors, and parts that did not come."""
+    assert SEEN["OK"] >= 60, SEEN
+    assert SEEN["errors"] >= 10, SEEN
+    assert SEEN["failed parts"] >= 3, SEEN
