@@ -76,11 +76,13 @@ NAMES = frozenset({DEFER.name, STREAM.name})
 
 def undivided(document: DocumentNode) -> DocumentNode:
     """The document without ``@defer`` and ``@stream``; the same object where it has none."""
-    undone: DocumentNode = visit(document, _Undivide())
+    undone: DocumentNode = visit(document, Undivide())
     return undone
 
 
-class _Undivide(Visitor):
+class Undivide(Visitor):
+    """Takes the directives out of a document, or of a part of it."""
+
     def enter_directive(self, node: DirectiveNode, *_: object) -> Any:
         """Leave out what divides."""
         return REMOVE if node.name.value in NAMES else None
@@ -139,6 +141,8 @@ class PartsExecutor(IncrementalExecutor):
 
     async def stop(self) -> None:
         """End what still runs, and wait until it has ended."""
+        # What was made in this turn of the loop has yet to begin; only then it can end what it was made for.
+        await asyncio.sleep(0)
         await self.cancel_incremental_work()
         stopping = [ending for queue in self.queues if (ending := queue.abort()) is not None]
         await asyncio.gather(*stopping, return_exceptions=True)

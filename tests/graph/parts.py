@@ -58,7 +58,9 @@ class Client:
             self.failed += one.get("errors", [])
         self.extensions |= payload.get("extensions", {})
         self.more = payload["hasNext"]
-        assert self.more == bool(self.pending), "the last part leaves something pending, or another follows for nothing"
+        assert self.more == bool(self.pending), (
+            "the last part leaves something pending, or another follows for nothing"
+        )
 
     def _add(self, one: dict[str, Any]) -> None:
         self.errors += one.get("errors", [])

@@ -24,7 +24,10 @@ from tests.graph.parts import Client, client_of, divided, told
 from tests.graph.plant import Systems, number, systems
 
 ORDER = f'productionOrder(id: "po:1710/{number(0)}")'
-CARD = "{{ %s {{ number planning {{ quantity {{ value }} }} ... @defer{0} {{ execution {{ good {{ value }} }} }} }} }}" % ORDER
+CARD = (
+    "{{ %s {{ number planning {{ quantity {{ value }} }} ... @defer{0} {{ execution {{ good {{ value }} }} }} }} }}"
+    % ORDER
+)
 PAGE = """{ productionOrders(first: 50) { nodes %s {
   number planning { priority } item { description }
   %s { execution { good { value } } materials { component { description } } operations { number workCenter { code } } }
@@ -34,7 +37,10 @@ PLACEMENTS = [
     ("@stream(initialCount: 2)", "..."),
     ("@stream", "... @defer"),
     ("@stream(initialCount: 49)", "... @defer"),
-    ("", '... @defer(label: "a") { materials { component { number } } execution { good { unit } } } ... @defer(label: "b")'),
+    (
+        "",
+        '... @defer(label: "a") { materials { component { number } } execution { good { unit } } } ... @defer(label: "b")',
+    ),
 ]
 
 
@@ -68,7 +74,9 @@ async def test_the_fast_systems_answer_at_once_and_the_slow_one_follows(plant: S
     async with divided(context(*plant.all), CARD.format("")) as delivery:
         assert isinstance(delivery, Delivery)
         client.take(delivery.initial())
-        assert client.data == {"productionOrder": {"number": number(0), "planning": {"quantity": {"value": "100"}}}}
+        assert client.data == {
+            "productionOrder": {"number": number(0), "planning": {"quantity": {"value": "100"}}}
+        }
         await asyncio.wait_for(gate.asked.wait(), 5)
         assert not gate.ended
         gate.open.set()
@@ -282,7 +290,10 @@ async def test_whoever_leaves_before_the_first_part_ends_all_of_it(plant: System
     ("document", "complaint"),
     [
         (f"mutation {{ ... @defer {{ __typename }} }} query {{ {ORDER} {{ number }} }}", "root"),
-        (f'{{ {ORDER} {{ ... @defer(label: "a") {{ id }} ... @defer(label: "a") {{ number }} }} }}', "unique"),
+        (
+            f'{{ {ORDER} {{ ... @defer(label: "a") {{ id }} ... @defer(label: "a") {{ number }} }} }}',
+            "unique",
+        ),
         (f"{{ {ORDER} {{ number @stream }} }}", "list"),
         (f"{{ {ORDER} {{ number @defer }} }}", "may not be used on field"),
     ],
