@@ -25,8 +25,9 @@ from tests.graph.plant import Systems, number, systems
 
 ORDER = f'productionOrder(id: "po:1710/{number(0)}")'
 CARD = (
-    "{{ %s {{ number planning {{ quantity {{ value }} }} ... @defer{0} {{ execution {{ good {{ value }} }} }} }} }}"
-    % ORDER
+    "{{ "
+    + ORDER
+    + " {{ number planning {{ quantity {{ value }} }} ... @defer{0} {{ execution {{ good {{ value }} }} }} }} }}"
 )
 PAGE = """{ productionOrders(first: 50) { nodes %s {
   number planning { priority } item { description }
@@ -214,8 +215,9 @@ async def test_what_only_the_later_parts_know_stands_in_the_last_ones_extensions
 
 async def test_a_fault_of_ours_in_a_part_is_masked(plant: Systems) -> None:
     """Whatever a value is that its type cannot hold, the client reads of an internal error, and where."""
+    odd: Any = object()
     plant.mes.rows = [
-        replace(row, percent_complete=object()) if isinstance(row, OrderExecution) else row
+        replace(row, percent_complete=odd) if isinstance(row, OrderExecution) else row
         for row in plant.mes.rows
     ]
     document = CARD.format("").replace("good { value }", "percentComplete")
@@ -251,7 +253,7 @@ async def left_of(document: str, plant: Systems, gate: Gate, *, begin: bool) -> 
             await asyncio.sleep(0.01)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-    left = [task.get_coro() for task in asyncio.all_tasks() - before]
+    left: list[Any] = [task.get_coro() for task in asyncio.all_tasks() - before]
     # A load that others may share is not called back: it ends by itself.
     gate.open.set()
     for _ in range(50):
