@@ -61,7 +61,7 @@ class Delivery:
             log.exception("unexpected error between two parts of an answer")
             fault = [internal_error(self._request_id)]
             failed = [{"id": each, "errors": fault} for each in self._pending]
-            yield self._write({"completed": failed, "hasNext": False} | self._more())
+            yield self._write({"completed": failed, "hasNext": False})
 
     async def close(self) -> None:
         """End what is left, and what was kept open for it."""

@@ -9,6 +9,7 @@ as early as it can. Where the operation has no plan, or the run leaves it, the p
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
 from typing import Any
 
 from graphql import (
@@ -88,6 +89,18 @@ class Undivide(Visitor):
         return REMOVE if node.name.value in NAMES else None
 
 
+def _noting(is_awaitable: Any, made: set[Coroutine[Any, Any, Any]]) -> Any:
+    """The same question, which graphql-core asks of all that a function gives; the coroutines are noted."""
+
+    def noting(value: Any) -> bool:
+        found: bool = is_awaitable(value)
+        if found and iscoroutine(value):
+            made.add(value)
+        return found
+
+    return noting
+
+
 class PartsExecutor(IncrementalExecutor):
     """Graphql-core's incremental executor, which remembers what it has to stop. ``streaming``: whether @stream counts."""
 
@@ -96,6 +109,8 @@ class PartsExecutor(IncrementalExecutor):
         self.streaming = streaming
         # Executors of parts are shallow copies: all of them share the list.
         self.queues: list[StreamItemQueue] = []
+        self.made: set[Coroutine[Any, Any, Any]] = set()
+        self.is_awaitable = _noting(self.is_awaitable, self.made)
 
     def build_stream_item_queue(self, *args: Any, **kwargs: Any) -> StreamItemQueue:
         """The queue of a streamed list."""
@@ -141,11 +156,13 @@ class PartsExecutor(IncrementalExecutor):
 
     async def stop(self) -> None:
         """End what still runs, and wait until it has ended."""
-        # What was made in this turn of the loop has yet to begin; only then it can end what it was made for.
-        await asyncio.sleep(0)
         await self.cancel_incremental_work()
         stopping = [ending for queue in self.queues if (ending := queue.abort()) is not None]
         await asyncio.gather(*stopping, return_exceptions=True)
+        # A task that is cancelled before it begins drops what it was to await.
+        for coroutine in self.made:
+            if getcoroutinestate(coroutine) == CORO_CREATED:
+                coroutine.close()
 
 
 class Ahead:

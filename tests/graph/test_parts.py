@@ -3,12 +3,14 @@
 import asyncio
 import re
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from graphql import parse, print_ast, validate
+from graphql.execution import SubsequentIncrementalExecutionResult
 
 from gateway.multipart import OF_2022
 from gateway.parts import Delivery
@@ -226,6 +228,29 @@ async def test_a_fault_of_ours_in_a_part_is_masked(plant: Systems) -> None:
     assert error["message"] == "Internal error"
     assert error["path"] == ["productionOrder", "execution", "percentComplete"]
     assert error["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "requestId": "test"}
+
+
+async def test_a_fault_between_parts_ends_what_is_pending(plant: Systems) -> None:
+    """Nothing is left open: what was still to come fails as an internal error, and the answer ends in order."""
+    client = Client()
+    async with divided(context(*plant.all), CARD.format("")) as delivery:
+        assert isinstance(delivery, Delivery)
+        client.take(delivery.initial())
+
+        async def broken() -> AsyncGenerator[Any, None]:
+            for secret in (0, "password=hunter2"):
+                if secret:
+                    raise RuntimeError(secret)
+                yield SubsequentIncrementalExecutionResult(has_next=True)
+
+        await delivery._parts.later.aclose()
+        delivery._parts.later = broken()
+        async for payload in delivery.later():
+            client.take(payload)
+    assert client.data == {
+        "productionOrder": {"number": number(0), "planning": {"quantity": {"value": "100"}}}
+    }
+    assert [error["message"] for error in client.failed] == ["Internal error"]
 
 
 async def test_the_deadline_bounds_the_last_part_too(plant: Systems) -> None:

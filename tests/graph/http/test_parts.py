@@ -13,12 +13,19 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+from graphql import DocumentNode, build_schema
 
+from gateway.engine import SchemaEngine
+from gateway.http import GraphQLEndpoint
 from gateway.multipart import CURRENT, OF_2022, PLAIN, form_of
-from gateway.telemetry import configure_logging
+from gateway.operations import Operations
+from gateway.request import GraphQLRequest
+from gateway.telemetry import RequestLog, configure_logging
+from resolvers.execution.incremental import DEFER, STREAM
 from tests.graph.http.keeping import Gateway
 from tests.graph.http.slow import CARD, ORDER, WHOLE, Served, SlowSystem, served
 from tests.graph.parts import Client
+from tests.serving import serving
 
 TAKES = {"accept": "multipart/mixed, application/json;q=0.9"}
 TRACED = {"crossdock": {"trace": True}}
@@ -47,9 +54,9 @@ def lines() -> Iterator[io.StringIO]:
     structlog.reset_defaults()
 
 
-def access(lines: io.StringIO) -> dict[str, Any]:
+def access(lines: io.StringIO, seconds: float = 2) -> dict[str, Any]:
     """The one access line."""
-    within(2, lambda: '"request"' in lines.getvalue())
+    within(seconds, lambda: '"request"' in lines.getvalue())
     said = [json.loads(line) for line in lines.getvalue().splitlines()]
     [found] = [line for line in said if line["event"] == "request"]
     return dict(found)
@@ -310,6 +317,43 @@ def test_the_deadline_bounds_the_last_part(slow: SlowSystem) -> None:
     client = parts_of(response)
     assert client.data["productionOrder"]["execution"] is None
     assert {"outcome": "TIMEOUT"} in client.data["productionOrder"]["sources"]
+
+
+class Hasty(Operations):
+    """Hooks of a schema of next to nothing, whose operations have little time."""
+
+    def describe(self, document: DocumentNode) -> object:
+        """Nothing is known."""
+        return None
+
+    def begin(self, context: Any, described: object, request: GraphQLRequest) -> None:
+        """Nothing to tell."""
+
+    def extensions(self, context: Any) -> dict[str, Any] | None:
+        """Nothing to say."""
+        return None
+
+    def until(self, context: Any) -> float:
+        """Soon."""
+        return float(context)
+
+
+def test_a_reader_that_takes_nothing_is_given_up(lines: io.StringIO) -> None:
+    """When the time of the operation is over and the reader has not taken what was sent, its answer ends."""
+    schema = build_schema("type Query { big: [String!]! }")
+    schema.directives += (DEFER, STREAM)
+    schema.type_map["Query"].fields["big"].resolve = lambda *_: ["x" * 100_000] * 400  # type: ignore[attr-defined]
+    engine = SchemaEngine(schema, lambda _: time.monotonic() + 0.1, hooks=Hasty(schema))
+    body = json.dumps({"query": "{ big @stream }"}).encode()
+    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: multipart/mixed\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        serving(RequestLog(GraphQLEndpoint(engine), tags=False)) as url,
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 5) as connection,
+    ):
+        began = time.monotonic()
+        connection.sendall(head.encode() + body)
+        assert access(lines, 4)["status"] == 499
+        assert 0.9 < time.monotonic() - began < 3
 
 
 def test_the_access_line_counts_until_the_last_part(server: Served, lines: io.StringIO) -> None:
