@@ -291,7 +291,9 @@ def test_a_client_that_leaves_ends_the_rest(server: Served, lines: io.StringIO) 
         httpx2.Client() as http,
         http.stream("POST", server.url, json={"query": CARD}, headers=TAKES) as response,
     ):
-        next(response.iter_raw())
+        # The connection is closed with the iterator: it must live until the client leaves.
+        pieces = response.iter_raw()
+        next(pieces)
         assert server.slow.asked.wait(5)
         assert [place for place in server.tasks() if OWN.search(place)]
     within(1, lambda: not [place for place in server.tasks() if OWN.search(place)])
