@@ -67,6 +67,10 @@ class Operations:
             said["crossdock"] = trace_of(context)
         return said or None
 
+    def until(self, context: Context) -> float:
+        """When the operation's time is over, in seconds of ``time.monotonic()``."""
+        return context.bounds.deadline
+
     def keeps(self, described: object) -> bool:
         """Whether an answer to such a document may be given again: it loads something and does not speak of this moment."""
         if not self._keeps or not isinstance(described, Described):

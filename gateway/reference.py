@@ -52,6 +52,7 @@ REQUEST_CODES = {
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
+    "TOO_MANY_PARTS": "More `@defer` and `@stream`, fragments expanded, than a document may have (50).",
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.media import parse_content_type
+from gateway.multipart import Form
 from resolvers.eager import Started
 from schema.errors import CrossdockError
 from sources.base import Lane
@@ -37,7 +38,8 @@ DRAIN_BYTES = 4 << 20
 class GraphQLRequest:
     """The four parameters of GraphQL over HTTP and the method they came by.
 
-    ``query`` is None only where ``extensions.persistedQuery`` names the document instead.
+    ``query`` is None only where ``extensions.persistedQuery`` names the document instead. ``parts`` is the form in which
+    the client takes an answer in parts, None where it does not.
     """
 
     query: str | None
@@ -45,6 +47,7 @@ class GraphQLRequest:
     variables: dict[str, Any] = field(default_factory=dict)
     extensions: dict[str, Any] = field(default_factory=dict)
     method: str = "POST"
+    parts: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)

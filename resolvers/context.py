@@ -1,5 +1,6 @@
 """What one operation carries: who asks, until when, and its loaders."""
 
+import copy
 import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -179,6 +180,12 @@ class Context:
         self.unmet.clear()
         self.withheld.clear()
         self.flawed = False
+
+    def ahead(self) -> "Context":
+        """The same operation with notes of its own, for a run that only loads: loaders, bounds and memo are shared."""
+        other = copy.copy(self)
+        other.missed, other.unmet, other.withheld = [], {}, {}
+        return other
 
     def hurry(self, deadline_ms: int) -> None:
         """Shorten the deadline to what the client allows."""

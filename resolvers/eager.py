@@ -4,7 +4,7 @@ Only for code that does not ask which task it runs in before it first waits (no 
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -71,6 +71,25 @@ async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     elif waiting:
         await _all(waiting)
     return [one.value for one in started]
+
+
+async def once(memo: dict[Any, Any], place: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What stands in a memo. The first one finds it out, and whoever comes meanwhile waits for that; where the first is
+    stopped or fails, the next one asks. None is nothing.
+    """
+    while isinstance(known := memo.get(place), asyncio.Future):
+        await asyncio.wait([known])
+    if known is not None:
+        found: T = known
+        return found
+    asking = memo[place] = asyncio.get_running_loop().create_future()
+    try:
+        found = memo[place] = await ask()
+    finally:
+        if memo[place] is asking:
+            del memo[place]
+        asking.set_result(None)
+    return found
 
 
 async def _all(waiting: Sequence[Started[Any]]) -> None:

@@ -1,9 +1,11 @@
 """Pages of the systems' own lists, asked for once an operation."""
 
 import time
+from functools import partial
 from operator import itemgetter
 
 from resolvers.context import Context
+from resolvers.eager import once
 from resolvers.hops import Call
 from resolvers.loaders import Listed, Loaders
 from schema.errors import SourceError
@@ -32,21 +34,24 @@ async def same_page(ctx: Context, loaders: Loaders, listed: Listed) -> bool:
 
 
 async def asked_page(ctx: Context, lister: Lister, query: Query) -> Page:
-    """A page of a system; raises SourceError. An operation that asks anew is told what it was told before."""
+    """A page of a system; raises SourceError.
+
+    An operation that asks anew, or twice at once, is told what it was told before.
+    """
     filters = tuple(sorted(query.filters.items(), key=itemgetter(0)))
     place = (lister.system, lister.search.name, filters, query.first, query.cursor, query.wants, query.need)
-    said = ctx.memo.get(place)
-    if said is None:
-        began = time.perf_counter()
-        try:
-            said = await lister.call(query)
-        except SourceError as error:
-            said = error
-        finally:
-            spent = time.perf_counter() - began
-            ctx.calls.append(Call(lister.system, lister.search.name, 0, spent, query.tally))
-        ctx.memo[place] = said
+    said = await once(ctx.memo, place, partial(_live, ctx, lister, query))
     if isinstance(said, SourceError):
         raise said
-    page: Page = said
-    return page
+    return said
+
+
+async def _live(ctx: Context, lister: Lister, query: Query) -> Page | SourceError:
+    began = time.perf_counter()
+    try:
+        return await lister.call(query)
+    except SourceError as error:
+        return error
+    finally:
+        spent = time.perf_counter() - began
+        ctx.calls.append(Call(lister.system, lister.search.name, 0, spent, query.tally))

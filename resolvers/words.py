@@ -332,6 +332,18 @@ ARGUMENTS: dict[str, str] = {
     "before": "Number of the message before which to go on.",
 }
 
+DIRECTIVES: dict[str, str] = {
+    "defer": "What the fragment selects may follow in a later part of the answer. Whoever does not accept an answer in "
+    "parts (multipart/mixed) gets it whole.",
+    "defer.if": "Whether it may follow later.",
+    "label": "A name of the client's own by which it knows the part again; each stands once in a document.",
+    "stream": "The entries of the list after the first few may follow in later parts of the answer. Whoever does not "
+    "accept an answer in parts (multipart/mixed) gets it whole.",
+    "stream.if": "Whether they may follow later.",
+    "stream.initialCount": "How many entries come at once, with the field.",
+}
+"""What the directives of a client's document mean, and their arguments."""
+
 
 def field_words(cls: str, name: str) -> str | None:
     """What an attribute or edge of a class means; None where nothing is said."""

@@ -22,12 +22,15 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.executor import Executor
 
 from resolvers.context import Context
+from resolvers.execution.incremental import Ahead, Parts, PartsExecutor, in_parts
 from resolvers.execution.plan import Planner, Selection, Unplanned
 from resolvers.execution.run import Run
 
 log = logging.getLogger("crossdock.execution")
 MAX_COERCION_ERRORS = 10
 MOST_PLANS = 1_000
+IN_PARTS = "in parts"
+"""Why an operation that is answered in parts is not executed by its plan alone."""
 MOST_SWITCHES = 8
 """More variables than these in @skip and @include have too many combinations to plan them all."""
 
@@ -40,6 +43,18 @@ class Executed:
     errors: Sequence[GraphQLError] = ()
     reason: str | None = None
     """Why it was not executed by a plan; None where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A valid document with ``@defer`` or ``@stream`` in it, and the same without them.
+
+    ``streams``: whether ``@stream`` counts; not every client knows what to do with it.
+    """
+
+    document: DocumentNode
+    whole: DocumentNode
+    streams: bool = True
 
 
 @dataclass(slots=True)
@@ -72,6 +87,23 @@ class ReferenceExecution:
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         return await _reference(executor, "there are no plans for this schema")
+
+    async def execute_in_parts(
+        self,
+        divided: Divided,
+        context: object,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed | Parts:
+        """Execute a query up to its first part; to its end where nothing is put off with these variables."""
+        executor = _parts_executor(self._schema, divided, context, variables, name, hide_suggestions)
+        if executor is None:
+            return await self.execute(
+                divided.whole, context, variables, name, hide_suggestions=hide_suggestions
+            )
+        return _told(await in_parts(executor, None))
 
 
 class PlanExecution:
@@ -113,6 +145,36 @@ class PlanExecution:
     def plans(self) -> list[Plan]:
         """The plans that are kept."""
         return list(self._plans.values())
+
+    async def execute_in_parts(
+        self,
+        divided: Divided,
+        context: Context,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed | Parts:
+        """Execute a query up to its first part; to its end where nothing is put off with these variables."""
+        executor = _parts_executor(self._schema, divided, context, variables, name, hide_suggestions)
+        if executor is None:
+            return await self.execute(
+                divided.whole, context, variables, name, hide_suggestions=hide_suggestions
+            )
+        context.unplanned = IN_PARTS
+        return _told(await in_parts(executor, self._ahead(divided.whole, context, variables, name)))
+
+    def _ahead(
+        self, whole: DocumentNode, context: Context, variables: Mapping[str, Any], name: str | None
+    ) -> Ahead | None:
+        """A run of the whole operation's plan that only loads; None where it has no plan."""
+        executor = _executor(self._schema, whole, context.ahead(), variables, name, True)
+        if isinstance(executor, list):
+            return None
+        plan = self._plan(whole, executor)
+        if plan.root is None or plan.planner is None:
+            return None
+        return Ahead(Run(executor, plan.planner).root(plan.root))
 
     def _plan(self, document: DocumentNode, executor: Executor[Any]) -> Plan:
         operation = executor.operation
@@ -166,6 +228,34 @@ def _executor(
         max_coercion_errors=MAX_COERCION_ERRORS,
         hide_suggestions=hide_suggestions,
     )
+
+
+def _parts_executor(
+    schema: GraphQLSchema,
+    divided: Divided,
+    context: object,
+    variables: Mapping[str, Any],
+    name: str | None,
+    hide_suggestions: bool,
+) -> PartsExecutor | None:
+    """The executor of an operation in parts; None where it is to be executed as a whole."""
+    executor = PartsExecutor.build(
+        schema,
+        divided.document,
+        context_value=context,
+        raw_variable_values=dict(variables),
+        operation_name=name,
+        max_coercion_errors=MAX_COERCION_ERRORS,
+        # A part begins with its field, so that what all parts load at one level is asked together.
+        enable_early_execution=True,
+        hide_suggestions=hide_suggestions,
+        streaming=divided.streams,
+    )
+    return executor if isinstance(executor, PartsExecutor) and executor.divides() else None
+
+
+def _told(result: ExecutionResult | Parts) -> Executed | Parts:
+    return result if isinstance(result, Parts) else Executed(result.data, result.errors or (), IN_PARTS)
 
 
 def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> Plan:

@@ -7,6 +7,7 @@ asked for all rows at once, and completed in turn. Columns of a level that have 
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from inspect import iscoroutine
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -152,7 +153,8 @@ class Run:
         values = [resolve(row, info, **arguments) for row in rows]
         if not any(executor.is_awaitable(value) for value in values):
             return values
-        return await together([_later(value) for value in values])
+        # Where one fails at once the others are closed, which a coroutine inside another would not be.
+        return await together([value if iscoroutine(value) else _later(value) for value in values])
 
     async def _completed(self, planned: Planned, values: Sequence[Any], path: Path) -> Column:
         """The JSON of a column's values."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any
 
 import orjson
-from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, parse, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, parse, validate
+from graphql.execution import experimental_execute_incrementally as execute
 
 from gateway.operations import Operations
 from gateway.request import GraphQLRequest
@@ -176,7 +178,8 @@ async def _compare(
     schema, calls, flawed = graphql_schema(), list(ctx.calls), ctx.flawed
     ctx.forget_notes()
     running = execute(schema, parsed, context_value=ctx, variable_values=variables)
-    reference = running if isinstance(running, ExecutionResult) else await running
+    reference = await running if isawaitable(running) else running
+    assert isinstance(reference, ExecutionResult)
     reference.extensions = Operations(schema).extensions(ctx)
     assert orjson.dumps(planned.data) == orjson.dumps(reference.data), (planned.data, reference.data)
     assert _told(planned) == _told(reference), (planned.errors, reference.errors)
