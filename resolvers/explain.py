@@ -91,12 +91,11 @@ class Level:
 
     rows: int = 1
     depth: int = 0
-    scope: Scope = (None, None)
     keys: dict[tuple[str, ...], Keys] = field(default_factory=dict)
     plants: frozenset[str] | None = None
     page: "Level | None" = None
     fan: int = ASSUMED
-    below: dict[tuple[str, Scope], "Level"] = field(default_factory=dict)
+    below: dict[str, "Level"] = field(default_factory=dict)
     """What its fields lead to: two aliases of an edge lead to the same rows."""
 
     def key(self, edge: Edge) -> Keys:
@@ -124,6 +123,8 @@ class _Walk:
         self._schema, self._systems, self._ledger = schema, systems, ledger
         self._selected, self._aliases = selected, aliases
         self._classes = {cls.__name__: cls for cls in EXPOSED}
+        self._rooted: dict[tuple[str, ...], Rooted] = {}
+        self._levels: dict[Keys, Level] = {}
 
     def operation(self) -> None:
         """Take down what the whole operation loads."""
@@ -139,13 +140,18 @@ class _Walk:
             arguments = self._selected.arguments(definition, nodes[0])
             scope = (key if "freshness" in arguments else None, _bound(nodes))
             if asks:
-                found = rooted(self._systems, nodes[0].name.value, definition, arguments, self._aliases)
+                # Roots that say the same ask for the same keys.
+                said = (nodes[0].name.value, *sorted(map(print_ast, nodes[0].arguments or ())))
+                found = self._rooted.get(said) or rooted(
+                    self._systems, said[0], definition, arguments, self._aliases
+                )
+                self._rooted[said] = found
                 self._root(found, nodes, scope, nodes[0].name.value, get_named_type(definition.type))
             else:
-                self._inside(get_named_type(definition.type), nodes, Level(scope=scope), nodes[0].name.value)
+                self._inside(get_named_type(definition.type), nodes, Level(), scope, nodes[0].name.value)
 
     def _root(self, found: Rooted, nodes: list[FieldNode], scope: Scope, path: str, named: Any) -> None:
-        rows = Level(found.rows, 1, scope, plants=found.plants)
+        rows = self._levels.setdefault(found.keys, Level(found.rows, 1, plants=found.plants))
         for load in found.loads:
             self._ledger.load(load.cls, load.by, load.keys, path, scope=scope, depth=0, times=load.times)
         for lister in found.listed:
@@ -159,66 +165,76 @@ class _Walk:
                 size=lister.size,
             )
         for one in found.found:
-            level = Level(one.keys.count, 1, scope, {KEYS[one.cls][one.by]: one.keys}, one.keys.plants)
+            keys = {KEYS[one.cls][one.by]: one.keys}
+            level = self._levels.setdefault(one.keys, Level(one.keys.count, 1, keys, one.keys.plants))
             self._ledger.load(one.cls, one.by, one.keys, path, scope=scope, depth=0)
             kind = self._schema.get_type(one.cls.__name__)
             if isinstance(kind, GraphQLObjectType):
-                self._kind(kind, nodes, level, path)
+                self._kind(kind, nodes, level, scope, path)
         if found.cls is not None:
             rows.keys[KEYS[found.cls]["id"]] = found.keys
             for name in found.sifts:
                 self._attached(
-                    rows, found.cls, name, f"{path}({name})", times=found.pages, count=found.page_rows
+                    rows, found.cls, name, f"{path}({name})", scope, times=found.pages, count=found.page_rows
                 )
         if not found.found:
-            outer = Level(1, 1, scope, page=rows, fan=found.rows)
-            self._inside(named, nodes, outer, path)
+            outer = Level(1, 1, page=rows, fan=found.rows)
+            self._inside(named, nodes, outer, scope, path)
 
-    def _inside(self, named: Any, nodes: list[FieldNode], level: Level, path: str) -> None:
+    def _inside(self, named: Any, nodes: list[FieldNode], level: Level, scope: Scope, path: str) -> None:
         """What is selected of objects of a type, or of every type that may stand there."""
         kinds: Iterable[Any] = [named]
         if is_abstract_type(named):
             kinds = self._schema.get_possible_types(named)
         for kind in kinds:
             if isinstance(kind, GraphQLObjectType):
-                self._kind(kind, nodes, level, path)
+                self._kind(kind, nodes, level, scope, path)
 
-    def _kind(self, kind: GraphQLObjectType, nodes: list[FieldNode], level: Level, path: str) -> None:
+    def _kind(
+        self, kind: GraphQLObjectType, nodes: list[FieldNode], level: Level, scope: Scope, path: str
+    ) -> None:
         groups = self._selected.groups(kind, [node.selection_set for node in nodes])
         beside = [snake(some[0].name.value) for some in groups.values()]
         for some in groups.values():
-            self._field(kind, some, level, f"{path}.{some[0].name.value}", beside)
+            self._field(kind, some, level, scope, f"{path}.{some[0].name.value}", beside)
 
     def _field(
-        self, kind: GraphQLObjectType, nodes: list[FieldNode], level: Level, path: str, beside: list[str]
+        self,
+        kind: GraphQLObjectType,
+        nodes: list[FieldNode],
+        level: Level,
+        scope: Scope,
+        path: str,
+        beside: list[str],
     ) -> None:
         name = snake(nodes[0].name.value)
         definition = self._schema.get_field(kind, nodes[0].name.value)
         if definition is None:
             return
         bound = _bound(nodes)
-        scope = level.scope if bound is None else (level.scope[0], bound)
+        scope = scope if bound is None else (scope[0], bound)
         cls = self._classes.get(kind.name)
         if cls is not None:
             attached = EXPOSED[cls].fields.get(name)
             names = [name]
             if isinstance(attached, Function) and attached.resolve is sources:
-                names = list(needed_edges(cls, beside) or EXPOSED[cls].owners)
+                # It tells of what the fields beside it load, and loads for itself where there are none.
+                names = [] if needed_edges(cls, beside) else list(EXPOSED[cls].owners)
             for each in names:
                 self._attached(level, cls, each, path, scope)
         named = get_named_type(definition.type)
         if not is_leaf_type(named):
-            self._inside(named, nodes, self._below(level, kind, name, definition, scope, nodes), path)
+            self._inside(named, nodes, self._below(level, kind, name, definition, nodes), scope, path)
 
-    def _below(
-        self, level: Level, kind: Any, name: str, definition: Any, scope: Scope, nodes: list[FieldNode]
-    ) -> Level:
+    def _below(self, level: Level, kind: Any, name: str, definition: Any, nodes: list[FieldNode]) -> Level:
         """The level that a field leads to."""
         if level.page is not None and (name == "nodes" or (name == "node" and kind.name.endswith("Edge"))):
             return level.page
         if level.page is not None and name == "edges":
             return level
-        known = level.below.get((name, scope))
+        first = self._selected.arguments(definition, nodes[0]).get("first")
+        place = f"{name} {first}"
+        known = level.below.get(place)
         if known is not None:
             return known
         cls = self._classes.get(kind.name)
@@ -231,17 +247,16 @@ class _Walk:
                 keys.count * ASSUMED if attached.many else max(keys.count, level.rows * bool(attached.match))
             )
             plants = keys.plants if by[:1] == ("plant",) else None
-            made = Level(rows, depth, scope, {by: keys}, plants)
+            made = Level(rows, depth, {by: keys}, plants)
         else:
             many = level.fan if _is_list(definition) else 1
-            made = Level(level.rows * many, depth, scope)
+            made = Level(level.rows * many, depth)
             if get_named_type(definition.type).name.endswith("Connection"):
-                first = self._selected.arguments(definition, nodes[0]).get("first")
                 size = first if isinstance(first, int) else ASSUMED
-                made.page = Level(level.rows * size, depth, scope)
+                made.page = Level(level.rows * size, depth)
             elif attached is None:
                 made.plants = level.plants
-        level.below[name, scope] = made
+        level.below[place] = made
         return made
 
     def _attached(
@@ -250,7 +265,7 @@ class _Walk:
         cls: type,
         name: str,
         path: str,
-        scope: Scope | None = None,
+        scope: Scope,
         *,
         times: int = 1,
         count: int | None = None,
@@ -258,7 +273,6 @@ class _Walk:
         """Take down what a field loads; ``times`` for pages of ``count`` rows that a filter looks at."""
         table = EXPOSED[cls].fields
         attached = table.get(name)
-        scope = level.scope if scope is None else scope
         if attached is None:
             return
         needs = [attached] if isinstance(attached, Edge) else [table[need] for need in attached.needs]
@@ -277,7 +291,7 @@ class _Walk:
         if isinstance(attached, Function):
             rows = (level.rows if count is None else count) * (ASSUMED if attached.needs else 1)
             for target, by in attached.loads:
-                place = (f"{name} {target.__name__} {by}", scope)
+                place = f"{name} {target.__name__} {by}"
                 keys = level.below.setdefault(place, Level(keys={(): Keys(rows)})).keys[()]
                 self._ledger.load(target, by, keys, path, scope=scope, depth=level.depth + 1, times=times)
 
