@@ -179,7 +179,9 @@ def trace_of(context: Context) -> dict[str, Any]:
 
 def _wants(extensions: dict[str, Any]) -> tuple[bool, bool]:
     """Whether a request asks for its trace, and whether for its cost."""
-    asked = extensions.get("crossdock") or {}
+    asked = extensions.get("crossdock")
+    if not asked:
+        return False, False
     if isinstance(asked, dict):
         trace, cost = asked.get("trace"), asked.get("cost")
         if all(flag is None or isinstance(flag, bool) for flag in (trace, cost)):
