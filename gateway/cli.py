@@ -96,9 +96,12 @@ def explain(
         Path | None,
         typer.Option("--config", "-c", envvar="CROSSDOCK_CONFIG", help="The demo's, if not given."),
     ] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Values of its variables, as JSON; a page size changes the price.")
+    ] = None,
 ) -> None:
     """Show the hops of a query, system by system, and what they cost. Nothing is asked of any system."""
-    for line in explained(_query_text(query), load_settings(config or demo_file())):
+    for line in explained(_query_text(query), load_settings(config or demo_file()), variables):
         typer.echo(line)
 
 

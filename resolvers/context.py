@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
+from resolvers.costs import Price
 from resolvers.hops import Bounds, Call
 from resolvers.loaders import Loaders
 from schema.base import Plant, SourceOutcome, SourceStatus, SourceSystem
@@ -116,6 +117,8 @@ class Context:
     """Whether the request asked what it cost."""
     webhooks: Any = None
     """Who keeps the partner webhooks (``resolvers.webhooks.Webhooks``); None where there are none."""
+    price: Price | None = None
+    """What the operation may cost, reckoned before it asks for anything; only where somebody wants to know."""
     unplanned: str | None = None
     """Why the operation was not executed by a plan; None where it was."""
     bounds: Bounds = field(init=False)

@@ -109,6 +109,8 @@ class ReferenceExecution:
 class PlanExecution:
     """Executes the operations of one schema; its plans are kept, the least recently used let go first."""
 
+    planner: type[Planner] = Planner
+
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
@@ -185,7 +187,7 @@ class PlanExecution:
         if plan is not None and plan.operation is operation:
             self._plans.move_to_end(key)
             return plan
-        plan = self._plans[key] = _planned(operation, executor, names)
+        plan = self._plans[key] = _planned(operation, executor, names, self.planner)
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
         return plan
@@ -258,14 +260,16 @@ def _told(result: ExecutionResult | Parts) -> Executed | Parts:
     return result if isinstance(result, Parts) else Executed(result.data, result.errors or (), IN_PARTS)
 
 
-def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> Plan:
+def _planned(
+    operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...], plans: type[Planner]
+) -> Plan:
     """The plan of an operation, or why it has none."""
     root = executor.schema.query_type
     if operation.operation is not OperationType.QUERY or root is None:
         return Plan(operation, None, None, operation.operation.value)
     if len(names) > MOST_SWITCHES:
         return Plan(operation, None, None, "too many variables in @skip and @include")
-    planner = Planner(executor)
+    planner = plans(executor)
     try:
         grouped, deferred, _ = collect_fields(
             executor.schema, executor.fragments, executor.variable_values, root, operation

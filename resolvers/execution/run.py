@@ -147,14 +147,28 @@ class Run:
             arguments = get_argument_values(
                 planned.definition, node, executor.variable_values, None, executor.hide_suggestions
             )
+        resolve = self._resolver(planned)
+        return await self._had([resolve(row, info, **arguments) for row in rows])
+
+    def _resolver(self, planned: Planned) -> Callable[..., Any]:
+        """The function of a field."""
         resolve = planned.definition.resolve
         if resolve is None:
             raise Irregular(f"nothing resolves {planned.key}")
-        values = [resolve(row, info, **arguments) for row in rows]
-        if not any(executor.is_awaitable(value) for value in values):
-            return values
-        # Where one fails at once the others are closed, which a coroutine inside another would not be.
-        return await together([value if iscoroutine(value) else _later(value) for value in values])
+        return resolve
+
+    async def _had(self, values: list[Any]) -> list[Any]:
+        """The values, those that have to be awaited awaited at once."""
+        is_awaitable = self._executor.is_awaitable
+        places = [place for place, value in enumerate(values) if is_awaitable(value)]
+        if places:
+            # Where one fails at once the others are closed, which a coroutine inside another would not be.
+            had = await together(
+                [value if iscoroutine(value) else _later(value) for value in map(values.__getitem__, places)]
+            )
+            for place, value in zip(places, had, strict=True):
+                values[place] = value
+        return values
 
     async def _completed(self, planned: Planned, values: Sequence[Any], path: Path) -> Column:
         """The JSON of a column's values."""
@@ -203,13 +217,18 @@ class Run:
         places: dict[type, list[int]] = {}
         for place, row in enumerate(rows):
             places.setdefault(row.__class__, []).append(place)
-        selections = [self._possible(planned, named, cls) for cls in places]
-        levels = zip(selections, places.values(), strict=True)
+        levels = [(self._possible(planned, named, cls), some) for cls, some in places.items()]
+        return await self._apart(levels, rows, path)
+
+    async def _apart(
+        self, levels: Sequence[tuple[Selection, list[int]]], rows: Sequence[Any], path: Path
+    ) -> Column:
+        """The JSON of rows of several types: what is selected of each, and the places of its rows."""
         columns = await together(
             [self._objects(one, [rows[place] for place in some], path) for one, some in levels]
         )
         written: list[bytes] = [NULL] * len(rows)
-        for some, column in zip(places.values(), columns, strict=True):
+        for (_, some), column in zip(levels, columns, strict=True):
             for place, data in zip(some, column, strict=True):
                 written[place] = data
         return written
