@@ -95,6 +95,17 @@ class CannotRun(RequestError):
         self.status = status
 
 
+class NeedsStream(CannotRun):
+    """The request is a subscription; one answer cannot hold it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "SUBSCRIPTION_NEEDS_STREAM",
+            "A subscription needs a stream; this answer would be a single one.",
+            "Ask for it as a query to read the present state.",
+        )
+
+
 class SchemaEngine:
     """Runs queries and mutations of one schema.
 
@@ -139,6 +150,8 @@ class SchemaEngine:
             _check_transport(operation, request.method)
         except DocumentInvalid as invalid:
             return _refused(present_all(invalid.errors, invalid.code, facts.request_id))
+        except NeedsStream as needs:
+            return replace(_refused([_entry(needs)]), needs_stream=True)
         except CannotRun as cannot:
             allow = {"Allow": "POST"} if cannot.status == HTTPStatus.METHOD_NOT_ALLOWED else {}
             return _refused([_entry(cannot)], cannot.status, allow)
@@ -274,10 +287,7 @@ def choose_operation(document: Document, name: str | None) -> OperationDefinitio
 
 def _check_transport(operation: OperationDefinitionNode, method: str) -> None:
     if operation.operation is OperationType.SUBSCRIPTION:
-        message = "A subscription needs a stream; this answer would be a single one."
-        raise CannotRun(
-            "SUBSCRIPTION_NEEDS_STREAM", message, "Ask for it as a query to read the present state."
-        )
+        raise NeedsStream
     if operation.operation is OperationType.MUTATION and method != "POST":
         status = HTTPStatus.METHOD_NOT_ALLOWED
         raise CannotRun("METHOD_NOT_ALLOWED", "A mutation may only be sent by POST.", "Use POST.", status)
