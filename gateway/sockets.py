@@ -47,6 +47,23 @@ class GuardedSocket(Unread, WebSocketsSansIOProtocol):
             self.curr_msg_data_type = "bytes"
         super().send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        """Says what is wrong with a frame, and reads on for a moment: closing on unread data would reset the
+        connection, and the client might never read why.
+        """
+        failed = self.conn.close_sent
+        if self.close_sent or failed is None:
+            return
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": failed.code, "reason": failed.reason}
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_seconds, self.transport.abort)
+
     async def send(self, message: ASGISendEvent) -> None:
         """A close does not wait behind what the client has not read."""
         if message["type"] == "websocket.close":
