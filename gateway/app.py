@@ -33,7 +33,11 @@ from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.route import Front
+from gateway.subscribing import Subscribing
 from gateway.telemetry import RequestLog
+from gateway.transports.http import HttpStreams
+from gateway.transports.visits import Visits
+from gateway.transports.websocket import Sockets
 from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
@@ -161,10 +165,14 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
+def create_app(
+    settings: Settings,
+    now: Callable[[], datetime] = UTC_NOW,
+    subscribing: Subscribing | None = None,
+) -> Front:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
-    Raises ConfigError where the settings contradict each other.
+    ``subscribing`` runs subscriptions; without it there are none, and no sockets. Raises ConfigError where the settings contradict each other.
     """
     caching = make_cache(settings)
     crosswalk = make_crosswalk(settings)
@@ -195,7 +203,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         answers=answers,
     )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
-    endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
+    visits = Visits(settings.streams)
+    streams = None if subscribing is None else HttpStreams(subscribing, visits)
+    sockets = None if subscribing is None else Sockets(engine, subscribing, visits)
+    endpoint = GraphQLEndpoint(
+        engine, limits=body_limits(settings), page=page, answers=answers, streams=streams
+    )
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
@@ -204,7 +217,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     middleware = [Middleware(RequestLog)]
     lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
-    return Front(endpoint, others, answers)
+    return Front(endpoint, others, answers, sockets, visits.drain)
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

@@ -22,6 +22,7 @@ from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
+from gateway.transports.settings import StreamSettings
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
 from sources.base import Source
@@ -145,6 +146,9 @@ class Settings(Table):
         "needed: every start begins with an empty crosswalk.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
+    streams: StreamSettings = Field(
+        default=StreamSettings(), description="Subscriptions and their transports."
+    )
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
     redis_url: str | None = Field(
         default=None,

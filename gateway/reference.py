@@ -15,6 +15,7 @@ from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
+from gateway.transports.settings import StreamSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
@@ -26,17 +27,21 @@ REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
     "BAD_REQUEST": "The HTTP request is no GraphQL request; the message says what is missing.",
     "BATCHING_NOT_SUPPORTED": "The body is a list; send one request at a time.",
+    "CREDENTIALS_EXPIRED": "What a stream was opened with is no longer good: come back with new ones.",
     "DOCUMENT_TOO_LONG": "The document has more characters than `limits.max_length`.",
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
+    "GATEWAY_SHUTTING_DOWN": "The gateway ended a stream because it stops; the entry says when to come back.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
+    "NOT_ADMITTED": "Who asks may not open a stream.",
     "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
+    "ORIGIN_NOT_ALLOWED": "A page of another origin wants to open a socket and is not in `streams.allowed_origins`.",
     "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
     "PERSISTED_QUERY_NOT_FOUND": "The hash is not known here; send the document along with it.",
     "QUERY_TOO_DEEP": "More levels of fields than `limits.max_depth`.",
@@ -48,7 +53,9 @@ REQUEST_CODES = {
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
+    "TOO_MANY_OPERATIONS": "More operations at once on a socket than `streams.max_operations`.",
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
+    "TOO_MANY_STREAMS": "More streams than `streams.max_streams` or `streams.max_streams_per_client`; `Retry-After` says when to try again.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
 }
@@ -101,13 +108,23 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", "cache", *CODED)},
+            {
+                n: f
+                for n, f in Settings.model_fields.items()
+                if n not in ("limits", "streams", "cache", *CODED)
+            },
         ),
         (
             "[limits]",
             "What one request may cost before anything is asked of a system.",
             f"{PREFIX}LIMITS__",
             dict(Settings.model_fields["limits"].default.__class__.model_fields),
+        ),
+        (
+            "[streams]",
+            "Subscriptions over WebSocket, server-sent events and multipart: see [transports](transports.md).",
+            f"{PREFIX}STREAMS__",
+            dict(StreamSettings.model_fields),
         ),
         (
             "[cache]",

@@ -54,9 +54,7 @@ class GuardedSocket(Unread, WebSocketsSansIOProtocol):
         failed = self.conn.close_sent
         if self.close_sent or failed is None:
             return
-        self.queue.put_nowait(
-            {"type": "websocket.disconnect", "code": failed.code, "reason": failed.reason}
-        )
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": failed.code, "reason": failed.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         if self.read_paused:

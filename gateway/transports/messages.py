@@ -13,7 +13,7 @@ LONGEST_ID = 256
 LONGEST_REASON = 120
 """Bytes of a reason: a close frame has room for 123."""
 
-NORMAL = 1000
+ABNORMAL = 1006
 SERVICE_RESTART = 1012
 INVALID_MESSAGE = 4400
 UNAUTHORIZED = 4401
@@ -36,6 +36,13 @@ class Closing(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
+
+
+class Gone(Closing):
+    """The client has closed the socket, or the server has in our stead: there is nobody to send a close to."""
+
+    def __init__(self, code: int = ABNORMAL, reason: str = "") -> None:
+        super().__init__(code, reason)
 
 
 @dataclass(frozen=True, slots=True)

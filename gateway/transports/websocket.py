@@ -36,7 +36,7 @@ from gateway.request import HttpRefusal
 from gateway.subscribing import Subscribing
 from gateway.telemetry import request_facts
 from gateway.transports import messages
-from gateway.transports.messages import Answering, Closing, Said
+from gateway.transports.messages import Answering, Closing, Gone, Said
 from gateway.transports.operation import Operation, SocketGone
 from gateway.transports.visits import Doorkeeper, Everybody, NotAdmitted, Visit, Visits, client_of
 
@@ -133,7 +133,7 @@ class Socket:
             for operation in self._operations.values():
                 operation.stop()
             await asyncio.gather(*helpers, return_exceptions=True)
-        if closing.code != messages.NORMAL:
+        if not isinstance(closing, Gone):
             close = {"type": "websocket.close", "code": closing.code, "reason": closing.reason}
             with suppress(OSError):
                 await self._asgi_send(close)
@@ -180,11 +180,11 @@ class Socket:
         try:
             while (message := await self._receive())["type"] != "websocket.disconnect":
                 await self._take(message)
-            self._close(Closing(messages.NORMAL, "the client has gone"))
+            self._close(Gone(message.get("code", messages.ABNORMAL), message.get("reason") or ""))
         except Closing as closing:
             self._close(closing)
         except OSError:
-            self._close(Closing(messages.NORMAL, "the client has gone"))
+            self._close(Gone())
         except Exception:  # The last line: a mistake of ours ends the socket, with a code.
             log.exception("unexpected error on a socket")
             self._close(Closing(messages.INTERNAL_ERROR, "Internal error"))
@@ -239,7 +239,7 @@ class Socket:
         try:
             await operation.run(self.sockets.engine, self.sockets.subscribing)
         except SocketGone:
-            self._close(Closing(messages.NORMAL, "the client has gone"))
+            self._close(Gone())
         finally:
             if self._operations.get(number) is operation:
                 del self._operations[number]
@@ -252,7 +252,7 @@ class Socket:
                 if self._acknowledged:
                     await self._send(messages.PING)
         except OSError:
-            self._close(Closing(messages.NORMAL, "the client has gone"))
+            self._close(Gone())
 
     async def _send(self, message: bytes) -> None:
         """Send a message. Waits while the client does not read; raises OSError where it has gone."""

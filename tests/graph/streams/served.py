@@ -142,8 +142,9 @@ class Feed:
 
     async def _refused(self, request: GraphQLRequest) -> AsyncGenerator[Payload, None]:
         await asyncio.sleep(request.variables.get("late", 0))
-        raise SubscriptionRefused([{"message": "not yours", "extensions": {"code": "NOT_AUTHORIZED"}}])
-        yield
+        if request.query:
+            raise SubscriptionRefused([{"message": "not yours", "extensions": {"code": "NOT_AUTHORIZED"}}])
+        yield Payload(b"null")
 
     async def _gap(self, request: GraphQLRequest) -> AsyncGenerator[Payload, None]:
         yield Payload(b'{"data":{"gap":1}}', "e.1")
@@ -156,7 +157,8 @@ class Feed:
     def push(self, what: Payload | SubscriptionEnded) -> None:
         """Give every open ``feed`` something."""
         assert self.loop is not None
-        self.loop.call_soon_threadsafe(lambda: [queue.put_nowait(what) for queue in self._queues])
+        for queue in list(self._queues):
+            self.loop.call_soon_threadsafe(queue.put_nowait, what)
 
     def until(self, condition: str, value: int, seconds: float = 5) -> None:
         """Wait until a count is what it should be."""

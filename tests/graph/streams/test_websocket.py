@@ -184,7 +184,8 @@ def test_a_frame_beyond_the_limit_is_refused_by_its_head(server: Served) -> None
 
 def test_init_may_have_any_payload_that_is_an_object_or_none(server: Served) -> None:
     """Null is nothing, and what the doorkeeper says comes back."""
-    for payload in ({}, {"payload": None}, {"payload": {}}):
+    payloads: list[dict[str, Any]] = [{}, {"payload": None}, {"payload": {}}]
+    for payload in payloads:
         with Wire(server) as wire:
             wire.say(type="connection_init", **payload)
             assert wire.hear() == {"type": "connection_ack"}
