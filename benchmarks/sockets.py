@@ -80,7 +80,16 @@ def round_of(ws: str, count: int, deflate: bool) -> tuple[float, float]:
     """Microseconds of CPU a message: pushed, and answered."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVER, ws, str(port), str(count), str(SIZE), "deflate" if deflate else ""]
+    command = [
+        sys.executable,
+        "-c",
+        SERVER,
+        ws,
+        str(port),
+        str(count),
+        str(SIZE),
+        "deflate" if deflate else "",
+    ]
     process = subprocess.Popen(command)
     try:
         connected(port, deflate=False).close()
