@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -25,7 +25,9 @@ from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
+from gateway.events.log import EventLog
 from gateway.events.making import RunningLog, make_event_log
+from gateway.events.reading import LoggedEvents
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -34,12 +36,15 @@ from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.route import Front
+from gateway.subscriptions.engine import Subscriptions
+from gateway.subscriptions.health import Health
+from gateway.subscriptions.standing import Standing
 from gateway.telemetry import RequestLog
 from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
-from sources.base import Layer, Source
+from sources.base import Lane, Layer, Source, Written
 from sources.catalog import Catalog
 from sources.rate import Quota
 from sources.settings import SystemConfig
@@ -127,6 +132,35 @@ def rights_of(scope: Mapping[str, Any]) -> Hashable:
     return ALL_RIGHTS if actor is ANYBODY else actor.rights
 
 
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Whose subscriptions are counted together: the one who asks, or the address where nobody is asked."""
+    actor = actor_of(scope)
+    address = (scope.get("client") or ("",))[0]
+    return f"address {address}" if actor is ANYBODY else actor.subject
+
+
+def ends_at(scope: Mapping[str, Any]) -> float | None:
+    """When the credentials of a connection expire, in seconds since the epoch; nobody is asked for any."""
+    return None
+
+
+def make_subscriptions(
+    settings: Settings,
+    engine: SchemaEngine,
+    events: EventLog,
+    catalog: Catalog,
+    context_of: Callable[..., Context],
+) -> Subscriptions:
+    """What runs subscriptions; the contexts of their messages have the rights that each began with."""
+
+    def standing(connection: HTTPConnection) -> Standing:
+        scope = connection.scope
+        make = partial(context_of, lane_of(connection.headers), actor_of(scope))
+        return Standing(client_of(scope), partial(rights_of, scope), make, ends_at(scope))
+
+    return Subscriptions(engine, events, standing, Health(catalog.all_systems), settings.subscriptions)
+
+
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
     """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
     tiers, most = caching.tiers, settings.cache.answers_max_bytes
@@ -175,16 +209,23 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
 
-    def make_context(http: Request) -> Context:
+    happenings = LoggedEvents(events)
+
+    def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
         return Context(
             catalog,
             deadline_ms=settings.deadline_ms,
             aliases=settings.aliases,
             max_page=settings.limits.max_page,
             started=now(),
-            lane=lane_of(http.headers),
-            actor=actor_of(http.scope),
+            lane=lane,
+            actor=actor,
+            written=written,
+            events=happenings,
         )
+
+    def make_context(http: HTTPConnection) -> Context:
+        return context_of(lane_of(http.headers), actor_of(http.scope))
 
     schema = graphql_schema()
     answers = make_answers(settings, caching)
@@ -196,6 +237,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         execution=PlanExecution(schema),
         answers=answers,
     )
+    subscribing = make_subscriptions(settings, engine, events, catalog, context_of)
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [
@@ -210,6 +252,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         caching.opening,
         crosswalk.running,
         readiness.opening,
+        subscribing.running,
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)

@@ -22,6 +22,7 @@ from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
 from gateway.events.settings import EventSettings, kept_where
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
@@ -148,6 +149,10 @@ class Settings(Table):
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
     events: EventSettings = Field(default=EventSettings(), description="Where events are kept.")
+    subscriptions: SubscriptionSettings = Field(
+        default=SubscriptionSettings(),
+        description="How many subscriptions there may be, and what waits for them.",
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "

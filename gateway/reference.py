@@ -16,6 +16,7 @@ from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
+from gateway.subscriptions.settings import SubscriptionSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
@@ -27,7 +28,9 @@ REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
     "BAD_REQUEST": "The HTTP request is no GraphQL request; the message says what is missing.",
     "BATCHING_NOT_SUPPORTED": "The body is a list; send one request at a time.",
+    "CREDENTIALS_EXPIRED": "The credentials of a subscription have expired; go on after the cursor with new ones.",
     "DOCUMENT_TOO_LONG": "The document has more characters than `limits.max_length`.",
+    "EVENTS_GAP": "Messages came faster than they were taken, or than they could be made: go on after the cursor.",
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
@@ -45,12 +48,16 @@ REQUEST_CODES = {
     "REQUEST_TIMEOUT": "The body did not arrive within `limits.body_timeout_ms`.",
     "REQUEST_TOO_LARGE": "The body is larger than `limits.max_body_bytes`.",
     "RESYNC_REQUIRED": "The events after the cursor are no longer kept, or it is another log's: read the state anew.",
+    "RIGHTS_CHANGED": "What the subscriber may see has changed since the subscription began: subscribe again.",
+    "SNAPSHOT_TOO_LARGE": "More objects match than `subscriptions.max_snapshot`: narrow the filter, or take no snapshot.",
     "SUBSCRIPTION_ENDED": "The gateway ended the subscription; the entry says where and when to go on.",
+    "SUBSCRIPTION_EXPECTED": "A query or a mutation was sent where only subscriptions are run.",
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
+    "TOO_MANY_SUBSCRIPTIONS": "As many subscriptions as `subscriptions.max_per_process` or `max_per_client` allows.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
 }
 """Codes of requests that are refused before anything is asked of a system."""
@@ -105,7 +112,7 @@ def settings_page() -> str:
             {
                 n: f
                 for n, f in Settings.model_fields.items()
-                if n not in ("limits", "cache", "events", *CODED)
+                if n not in ("limits", "cache", "events", "subscriptions", *CODED)
             },
         ),
         (
@@ -126,6 +133,12 @@ def settings_page() -> str:
             "What happened, as long as it can be told again.",
             f"{PREFIX}EVENTS__",
             dict(EventSettings.model_fields),
+        ),
+        (
+            "[subscriptions]",
+            "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md).",
+            f"{PREFIX}SUBSCRIPTIONS__",
+            dict(SubscriptionSettings.model_fields),
         ),
         (
             "[cache.types] and [systems.CODE.cache]",
