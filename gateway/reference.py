@@ -128,18 +128,7 @@ def settings_page() -> str:
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
         ),
-        (
-            "[events]",
-            "What happened, as long as it can be told again.",
-            f"{PREFIX}EVENTS__",
-            dict(EventSettings.model_fields),
-        ),
-        (
-            "[subscriptions]",
-            "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md).",
-            f"{PREFIX}SUBSCRIPTIONS__",
-            dict(SubscriptionSettings.model_fields),
-        ),
+        *_event_sections(),
         (
             "[cache.types] and [systems.CODE.cache]",
             'A rule for a type of the model, or for all others (`"*"`), in seconds: '
@@ -168,6 +157,20 @@ def settings_page() -> str:
     for name in ("ownership", "aliases"):
         lines += [f"## [{name}]\n", f"{Settings.model_fields[name].description}\n"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _event_sections() -> list[_Section]:
+    """The tables of what is kept and told of events."""
+    told = "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
+    return [
+        (
+            "[events]",
+            "What happened, as long as it can be told again.",
+            f"{PREFIX}EVENTS__",
+            dict(EventSettings.model_fields),
+        ),
+        ("[subscriptions]", told, f"{PREFIX}SUBSCRIPTIONS__", dict(SubscriptionSettings.model_fields)),
+    ]
 
 
 def _policy_sections() -> list[_Section]:
