@@ -8,9 +8,10 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from gateway.admin import admin_routes
 from gateway.answers import Answers
@@ -25,6 +26,9 @@ from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
+from gateway.events.log import EventLog
+from gateway.events.making import RunningLog, make_event_log
+from gateway.events.reading import LoggedEvents
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -34,6 +38,9 @@ from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.route import Front
 from gateway.subscribing import Subscribing
+from gateway.subscriptions.engine import Subscriptions
+from gateway.subscriptions.health import Health
+from gateway.subscriptions.standing import Standing
 from gateway.telemetry import RequestLog
 from gateway.transports.http import HttpStreams
 from gateway.transports.visits import Visits
@@ -42,7 +49,7 @@ from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
-from sources.base import Layer, Source
+from sources.base import Lane, Layer, Source, Written
 from sources.catalog import Catalog
 from sources.rate import Quota
 from sources.settings import SystemConfig
@@ -130,6 +137,35 @@ def rights_of(scope: Mapping[str, Any]) -> Hashable:
     return ALL_RIGHTS if actor is ANYBODY else actor.rights
 
 
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Whose subscriptions are counted together: the one who asks, or the address where nobody is asked."""
+    actor = actor_of(scope)
+    address = (scope.get("client") or ("",))[0]
+    return f"address {address}" if actor is ANYBODY else actor.subject
+
+
+def ends_at(scope: Mapping[str, Any]) -> float | None:
+    """When the credentials of a connection expire, in seconds since the epoch; nobody is asked for any."""
+    return None
+
+
+def make_subscriptions(
+    settings: Settings,
+    engine: SchemaEngine,
+    events: EventLog,
+    catalog: Catalog,
+    context_of: Callable[..., Context],
+) -> Subscriptions:
+    """What runs subscriptions; the contexts of their messages have the rights that each began with."""
+
+    def standing(connection: HTTPConnection) -> Standing:
+        scope = connection.scope
+        make = partial(context_of, lane_of(connection.headers), actor_of(scope))
+        return Standing(client_of(scope), partial(rights_of, scope), make, ends_at(scope))
+
+    return Subscriptions(engine, events, standing, Health(catalog.all_systems), settings.subscriptions)
+
+
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
     """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
     tiers, most = caching.tiers, settings.cache.answers_max_bytes
@@ -165,32 +201,36 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(
-    settings: Settings,
-    now: Callable[[], datetime] = UTC_NOW,
-    subscribing: Subscribing | None = None,
-) -> Front:
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
-    ``subscribing`` runs subscriptions; without it there are none, and no sockets. Raises ConfigError where the settings contradict each other.
+    Raises ConfigError where the settings contradict each other.
     """
     caching = make_cache(settings)
     crosswalk = make_crosswalk(settings)
     crosswalk.listeners.append(caching.changed)
     quotas = Quotas(redis_address(settings))
+    events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
 
-    def make_context(http: Request) -> Context:
+    happenings = LoggedEvents(events)
+
+    def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
         return Context(
             catalog,
             deadline_ms=settings.deadline_ms,
             aliases=settings.aliases,
             max_page=settings.limits.max_page,
             started=now(),
-            lane=lane_of(http.headers),
-            actor=actor_of(http.scope),
+            lane=lane,
+            actor=actor,
+            written=written,
+            events=happenings,
         )
+
+    def make_context(http: HTTPConnection) -> Context:
+        return context_of(lane_of(http.headers), actor_of(http.scope))
 
     schema = graphql_schema()
     answers = make_answers(settings, caching)
@@ -202,22 +242,43 @@ def create_app(
         execution=PlanExecution(schema),
         answers=answers,
     )
-    page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
-    visits = Visits(settings.streams)
-    streams = None if subscribing is None else HttpStreams(subscribing, visits)
-    sockets = None if subscribing is None else Sockets(engine, subscribing, visits)
-    endpoint = GraphQLEndpoint(
-        engine, limits=body_limits(settings), page=page, answers=answers, streams=streams
-    )
+    subscribing = make_subscriptions(settings, engine, events, catalog, context_of)
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
+    lifespan = [
+        quotas.opening,
+        RunningLog(events, UTC_NOW).running,
+        caching.opening,
+        crosswalk.running,
+        readiness.opening,
+        subscribing.running,
+    ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
-    return Front(endpoint, others, answers, sockets, visits.drain)
+    return make_front(settings, engine, subscribing, others, answers)
+
+
+def make_front(
+    settings: Settings,
+    engine: SchemaEngine,
+    subscribing: Subscribing,
+    others: ASGIApp,
+    answers: Answers | None,
+) -> Front:
+    """The endpoint with all its transports, and the way in to it."""
+    page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
+    visits = Visits(settings.streams)
+    endpoint = GraphQLEndpoint(
+        engine,
+        limits=body_limits(settings),
+        page=page,
+        answers=answers,
+        streams=HttpStreams(subscribing, visits),
+    )
+    return Front(endpoint, others, answers, Sockets(engine, subscribing, visits), visits.drain)
 
 
 def document_limits(settings: Settings) -> DocumentLimits:

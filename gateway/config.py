@@ -20,7 +20,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 
 from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
+from gateway.events.settings import EventSettings, kept_where
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
 from gateway.transports.settings import StreamSettings
 from schema.base import KEYS, NODES
@@ -150,6 +152,11 @@ class Settings(Table):
         default=StreamSettings(), description="Subscriptions and their transports."
     )
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
+    events: EventSettings = Field(default=EventSettings(), description="Where events are kept.")
+    subscriptions: SubscriptionSettings = Field(
+        default=SubscriptionSettings(),
+        description="How many subscriptions there may be, and what waits for them.",
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "
@@ -241,6 +248,7 @@ def warnings_of(settings: Settings) -> list[str]:
         said.append(
             f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
         )
+    said += kept_where(settings.events, settings.redis_url, settings.workers)
     if not settings.systems:
         said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
     return said

@@ -15,6 +15,8 @@ from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
+from gateway.events.settings import EventSettings
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.transports.settings import StreamSettings
 from schema import errors
 from schema.errors import CrossdockError
@@ -27,10 +29,10 @@ REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
     "BAD_REQUEST": "The HTTP request is no GraphQL request; the message says what is missing.",
     "BATCHING_NOT_SUPPORTED": "The body is a list; send one request at a time.",
-    "CREDENTIALS_EXPIRED": "What a stream was opened with is no longer good: come back with new ones.",
+    "CREDENTIALS_EXPIRED": "The credentials of a stream have expired; go on after the cursor with new ones.",
     "DOCUMENT_TOO_LONG": "The document has more characters than `limits.max_length`.",
+    "EVENTS_GAP": "Messages came faster than they were taken, or than they could be made: go on after the cursor.",
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
-    "GATEWAY_SHUTTING_DOWN": "The gateway ended a stream because it stops; the entry says when to come back.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
@@ -49,7 +51,10 @@ REQUEST_CODES = {
     "REQUEST_TIMEOUT": "The body did not arrive within `limits.body_timeout_ms`.",
     "REQUEST_TOO_LARGE": "The body is larger than `limits.max_body_bytes`.",
     "RESYNC_REQUIRED": "The events after the cursor are no longer kept, or it is another log's: read the state anew.",
+    "RIGHTS_CHANGED": "What the subscriber may see has changed since the subscription began: subscribe again.",
+    "SNAPSHOT_TOO_LARGE": "More objects match than `subscriptions.max_snapshot`: narrow the filter, or take no snapshot.",
     "SUBSCRIPTION_ENDED": "The gateway ended the subscription; the entry says where and when to go on.",
+    "SUBSCRIPTION_EXPECTED": "A query or a mutation was sent where only subscriptions are run.",
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
@@ -57,6 +62,7 @@ REQUEST_CODES = {
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
     "TOO_MANY_STREAMS": "More streams than `streams.max_streams` or `streams.max_streams_per_client`; `Retry-After` says when to try again.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
+    "TOO_MANY_SUBSCRIPTIONS": "As many subscriptions as `subscriptions.max_per_process` or `max_per_client` allows.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
 }
 """Codes of requests that are refused before anything is asked of a system."""
@@ -111,7 +117,7 @@ def settings_page() -> str:
             {
                 n: f
                 for n, f in Settings.model_fields.items()
-                if n not in ("limits", "streams", "cache", *CODED)
+                if n not in ("limits", "streams", "cache", "events", "subscriptions", *CODED)
             },
         ),
         (
@@ -121,18 +127,13 @@ def settings_page() -> str:
             dict(Settings.model_fields["limits"].default.__class__.model_fields),
         ),
         (
-            "[streams]",
-            "Subscriptions over WebSocket, server-sent events and multipart: see [transports](transports.md).",
-            f"{PREFIX}STREAMS__",
-            dict(StreamSettings.model_fields),
-        ),
-        (
             "[cache]",
             "What is kept of the systems' answers. How long, `[systems.CODE.cache]` says, then `[cache.types]`, then "
             "the defaults: see [keeping](keeping.md).",
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
         ),
+        *_event_sections(),
         (
             "[cache.types] and [systems.CODE.cache]",
             'A rule for a type of the model, or for all others (`"*"`), in seconds: '
@@ -161,6 +162,28 @@ def settings_page() -> str:
     for name in ("ownership", "aliases"):
         lines += [f"## [{name}]\n", f"{Settings.model_fields[name].description}\n"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _event_sections() -> list[_Section]:
+    """The tables of what is kept and told of events."""
+    told = (
+        "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
+    )
+    return [
+        (
+            "[events]",
+            "What happened, as long as it can be told again.",
+            f"{PREFIX}EVENTS__",
+            dict(EventSettings.model_fields),
+        ),
+        (
+            "[streams]",
+            "Subscriptions over WebSocket, server-sent events and multipart: see [transports](transports.md).",
+            f"{PREFIX}STREAMS__",
+            dict(StreamSettings.model_fields),
+        ),
+        ("[subscriptions]", told, f"{PREFIX}SUBSCRIPTIONS__", dict(SubscriptionSettings.model_fields)),
+    ]
 
 
 def _policy_sections() -> list[_Section]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import strawberry
 
+import schema.changes
 import schema.commerce
 import schema.equipment
 import schema.integration
@@ -14,6 +15,7 @@ import schema.production
 import schema.quality
 
 MODULES = (
+    schema.changes,
     schema.commerce,
     schema.equipment,
     schema.integration,

@@ -20,6 +20,7 @@ from resolvers import (
     mutations,
     production,
     quality,
+    subscriptions,
     trace,
     viewing,
 )
@@ -73,7 +74,19 @@ QUERIES: Sequence[Callable[..., Any]] = (
 SHARED = frozenset({"node", "nodes"})
 """Roots that every Relay subgraph has."""
 
-DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing, mutations)
+DOMAINS = (
+    common,
+    production,
+    material,
+    quality,
+    logistics,
+    commerce,
+    integration,
+    trace,
+    viewing,
+    mutations,
+    subscriptions,
+)
 
 
 def build_schema() -> strawberry.Schema:
@@ -91,6 +104,7 @@ def build_schema() -> strawberry.Schema:
             FederatedSchema(
                 query=query,
                 mutation=mutation,
+                subscription=streams(types),
                 directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
                 types=made,
                 config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
@@ -98,6 +112,18 @@ def build_schema() -> strawberry.Schema:
             )
         )
     return _BUILT[0]
+
+
+def streams(types: Types) -> type:
+    """The root of subscriptions."""
+    fields = {
+        function.__name__: strawberry.subscription(
+            resolver=types.stream(function, gives), description=function.__doc__
+        )
+        for function, gives in subscriptions.SUBSCRIPTIONS
+    }
+    made = type("Subscription", (), {**fields, "__annotations__": {}})
+    return strawberry.type(made, description="What can be watched.")
 
 
 _BUILT: list[strawberry.Schema] = []

@@ -17,7 +17,7 @@ from gateway.http import GraphQLRequest
 from gateway.masking import internal_error
 from gateway.media import EVENT_STREAM, MULTIPART
 from gateway.request import HttpRefusal
-from gateway.subscribing import Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
+from gateway.subscribing import LAST_EVENT_ID, Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
 from gateway.telemetry import request_facts
 from gateway.transports.framing import Framing
 from gateway.transports.multipart import MultipartStream
@@ -26,8 +26,6 @@ from gateway.transports.visits import Doorkeeper, Everybody, NotAdmitted, Visit,
 
 OPENING = 0.25
 """Seconds in which a subscription may still be refused with a status of HTTP."""
-LAST_EVENT_ID = "lastEventId"
-"""The member of ``extensions`` in which the cursor of ``Last-Event-ID`` reaches the engine."""
 HEADERS = (
     (b"cache-control", b"no-store, no-transform"),
     (b"vary", b"Accept"),

@@ -40,7 +40,7 @@ class StreamSettings(BaseModel):
         default=2_000,
         ge=0,
         le=300_000,
-        description="When a client whose stream ended is told to come back.",
+        description="When a client that lost its stream is told to come back; after a shutdown at a random moment up to twice as late.",
     )
     allowed_origins: tuple[str, ...] = Field(
         default=(),

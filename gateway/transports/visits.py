@@ -1,8 +1,9 @@
 """Who is here for longer: every open socket and stream, counted, and told when it must end."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -74,11 +75,14 @@ class Visit:
 
 
 class Visits:
-    """All sockets and streams of a process. Used inside one running loop."""
+    """All sockets and streams of a process. Used inside one running loop; ``rng`` is between 0 and 1."""
 
-    def __init__(self, settings: StreamSettings | None = None) -> None:
+    def __init__(
+        self, settings: StreamSettings | None = None, rng: Callable[[], float] = random.random
+    ) -> None:
         self.settings = settings or StreamSettings()
         self.draining = False
+        self._rng = rng
         self._open: set[Visit] = set()
         self._clients: Counter[Hashable] = Counter()
 
@@ -106,7 +110,7 @@ class Visits:
         """End all of them and let no more in: the gateway shuts down."""
         self.draining = True
         for visit in list(self._open):
-            visit.end(shutting_down(self.retry_after))
+            visit.end(stopping(self.retry_after * (1 + self._rng())))
 
     @property
     def retry_after(self) -> float:
@@ -116,7 +120,7 @@ class Visits:
     def _check(self, client: Hashable) -> None:
         most, each = self.settings.max_streams, self.settings.max_streams_per_client
         if self.draining:
-            raise self._no_room("The gateway is shutting down.", HTTPStatus.SERVICE_UNAVAILABLE)
+            raise self._no_room("The gateway is stopping.", HTTPStatus.SERVICE_UNAVAILABLE)
         if len(self._open) >= most:
             raise self._no_room(f"There are {most} streams already.", HTTPStatus.SERVICE_UNAVAILABLE)
         if each and self._clients[client] >= each:
@@ -138,11 +142,10 @@ def expired() -> SubscriptionEnded:
     )
 
 
-def shutting_down(retry_after: float) -> SubscriptionEnded:
-    """Why all streams end when the gateway does."""
-    return SubscriptionEnded(
-        "The gateway is shutting down.", code="GATEWAY_SHUTTING_DOWN", retry_after=retry_after
-    )
+def stopping(retry_after: float) -> SubscriptionEnded:
+    """Why all streams end when the gateway does. Each is told another moment, so that not all come back at once."""
+    hint = "Subscribe again after the cursor, once the seconds are over."
+    return SubscriptionEnded("The gateway is stopping.", retry_after=round(retry_after, 3), hint=hint)
 
 
 def client_of(connection: HTTPConnection) -> str:

@@ -230,7 +230,9 @@ def make_app(feed: Feed, visits: Visits) -> Front:
 def served(graceful_seconds: int = 4, port: int = 0, **settings: Any) -> Iterator[Served]:
     """A server of its own, with these settings of streams."""
     feed = Feed()
-    visits = Visits(StreamSettings.model_validate({"keep_alive_ms": 300, "init_timeout_ms": 400} | settings))
+    visits = Visits(
+        StreamSettings.model_validate({"keep_alive_ms": 300, "init_timeout_ms": 400} | settings), lambda: 0.5
+    )
     listener = socket.create_server(("127.0.0.1", port))
     config = server_config(
         make_app(feed, visits),

@@ -309,10 +309,10 @@ def test_on_shutdown_streams_are_ended_in_their_own_words() -> None:
         began = time.monotonic()
         server.stop()
         told = b"".join(iter(events.chunk, b""))
-        assert told.endswith(b"retry: 2000\n\n")
+        assert told.endswith(b"retry: 3000\n\n")
         assert b"complete" not in told
         told = b"".join(iter(parts.chunk, b""))
-        assert b'{"payload":null,"errors":[{"message":"The gateway is shutting down."' in told
+        assert b'{"payload":null,"errors":[{"message":"The gateway is stopping."' in told
         assert told.endswith(b"--graphql--\r\n")
         assert server.stopped(3)
         assert time.monotonic() - began < 3

@@ -415,7 +415,7 @@ def test_on_shutdown_sockets_close_and_answers_are_finished() -> None:
         assert wire.hear() == {"id": "m", "type": "complete"}
         closed = wire.hear()
         assert closed["close"] == 1012
-        assert "2 s" in closed["reason"]
+        assert "3 s" in closed["reason"]
         assert server.stopped(3)
         assert time.monotonic() - began < 3
         assert server.feed.open == 0
