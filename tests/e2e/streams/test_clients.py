@@ -2,14 +2,9 @@
 
 import asyncio
 import json
-import os
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
@@ -18,10 +13,9 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from gateway.subscribing import Payload
+from tests.e2e.streams.npm import Heard, installed, running
 from tests.graph.streams.served import TICKS, Served, served
 
-HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache" / "npm-streams"
 PACKAGES = (
     "graphql@16.11.0",
     "graphql-ws@6.4.2",
@@ -31,25 +25,14 @@ PACKAGES = (
     "@apollo/client@4.3.8",
     "rxjs@7.8.2",
 )
-NODE = shutil.which("node") is not None and shutil.which("npm") is not None
 CLIENTS = ["graphql-ws", "graphql-sse", "eventsource", "apollo"]
 FEED = "subscription { feed }"
 
 
 @pytest.fixture(scope="module")
-def installed() -> Path:
-    """The folder with the npm packages, installed once and kept."""
-    if not NODE:
-        pytest.skip("there is no node here")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not (CACHE / "node_modules" / ".installed").exists():
-        (CACHE / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode:
-            pytest.skip(f"npm cannot install the clients: {done.stderr[-300:]}")
-        (CACHE / "node_modules" / ".installed").touch()
-    return CACHE
+def folder() -> Path:
+    """The folder with the npm packages."""
+    return installed("npm-streams", PACKAGES)
 
 
 @pytest.fixture(scope="module")
@@ -59,64 +42,27 @@ def server() -> Iterator[Served]:
         yield running
 
 
-class Heard:
-    """What a client says, line by line."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self._lines: Queue[str] = Queue()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as out:
-            for line in out:
-                self._lines.put(line)
-        self._lines.put("")
-
-    def close(self) -> None:
-        """End the client."""
-        self.process.kill()
-        self.process.wait()
-        self._thread.join(5)
-
-    def next(self, *kinds: str) -> Any:
-        """The value of the next line of these kinds."""
-        while line := self._lines.get(timeout=15):
-            found = json.loads(line)
-            if found["kind"] in kinds:
-                return found.get("value")
-        raise AssertionError(f"the client ended without a line of {kinds}")
-
-
 @contextmanager
-def running(folder: Path, client: str, url: str, query: str, **variables: Any) -> Iterator[Heard]:
+def asking(folder: Path, client: str, url: str, query: str, **variables: Any) -> Iterator[Heard]:
     """A client in a process of its own."""
     operation = json.dumps({"query": query, "variables": variables})
-    command = ["node", str(HERE / "clients.mjs"), str(folder), client, url, operation]
-    environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    heard = Heard(process)
-    try:
+    with running("clients.mjs", str(folder), client, url, operation) as heard:
         yield heard
-    finally:
-        heard.close()
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_gets_every_result_and_the_end(installed: Path, server: Served, client: str) -> None:
+def test_every_client_gets_every_result_and_the_end(folder: Path, server: Served, client: str) -> None:
     """In order, then complete."""
-    with running(installed, client, server.url, TICKS, count=3) as heard:
+    with asking(folder, client, server.url, TICKS, count=3) as heard:
         for number in (1, 2, 3):
             assert heard.next("next")["data"] == {"ticks": number}
         assert heard.next("complete") is None
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_gets_results_as_they_come(installed: Path, server: Served, client: str) -> None:
+def test_every_client_gets_results_as_they_come(folder: Path, server: Served, client: str) -> None:
     """A result arrives when it is there, not when the next one is; and the client that goes is noticed."""
-    with running(installed, client, server.url, FEED) as heard:
+    with asking(folder, client, server.url, FEED) as heard:
         for text in ("one", "two"):
             server.feed.until("open", 1, 15)
             server.feed.push(Payload(json.dumps({"data": {"feed": text}}).encode()))
@@ -125,19 +71,17 @@ def test_every_client_gets_results_as_they_come(installed: Path, server: Served,
 
 
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "apollo"])
-def test_every_client_is_told_of_a_mistake(installed: Path, server: Served, client: str) -> None:
+def test_every_client_is_told_of_a_mistake(folder: Path, server: Served, client: str) -> None:
     """The errors of a refused operation reach the one who asked."""
-    with running(installed, client, server.url, "subscription { refused }") as heard:
+    with asking(folder, client, server.url, "subscription { refused }") as heard:
         said = heard.next("error", "next")
         assert "not yours" in json.dumps(said)
 
 
 @pytest.mark.parametrize("client", ["graphql-ws", "apollo"])
-def test_an_ended_subscription_is_an_error_with_its_cursor(
-    installed: Path, server: Served, client: str
-) -> None:
+def test_an_ended_subscription_is_an_error_with_its_cursor(folder: Path, server: Served, client: str) -> None:
     """The client's code can go on after it."""
-    with running(installed, client, server.url, "subscription { gap }") as heard:
+    with asking(folder, client, server.url, "subscription { gap }") as heard:
         assert heard.next("next")["data"] == {"gap": 1}
         (error,) = heard.next("error")
         assert error["message"] == "too slow"
@@ -145,9 +89,9 @@ def test_an_ended_subscription_is_an_error_with_its_cursor(
 
 
 @pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "eventsource"])
-def test_clients_come_back_after_a_restart(installed: Path, client: str) -> None:
+def test_clients_come_back_after_a_restart(folder: Path, client: str) -> None:
     """By themselves, with the same subscription; a browser goes on after the event that it saw last."""
-    with served(retry_after_ms=100) as first, running(installed, client, first.url, FEED) as heard:
+    with served(retry_after_ms=100) as first, asking(folder, client, first.url, FEED) as heard:
         first.feed.until("open", 1, 15)
         first.feed.push(Payload(b'{"data":{"feed":"before"}}', "e.1"))
         assert heard.next("next")["data"] == {"feed": "before"}

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from gateway.engine import SchemaEngine
+from gateway.graphiql import graphiql_page
 from gateway.http import GraphQLEndpoint
 from gateway.request import GraphQLRequest
 from gateway.route import Front
@@ -221,7 +222,8 @@ class Served:
 def make_app(feed: Feed, visits: Visits) -> Front:
     """The endpoint with all its transports."""
     engine = SchemaEngine(SCHEMA, lambda http: feed)
-    endpoint = GraphQLEndpoint(engine, streams=HttpStreams(feed, visits, Door()))
+    page = graphiql_page("subscription { feed }")
+    endpoint = GraphQLEndpoint(engine, page=page, streams=HttpStreams(feed, visits, Door()))
     sockets = Sockets(engine, feed, visits, Door())
     return Front(endpoint, Starlette(), sockets=sockets, ending=visits.drain)
 
