@@ -218,4 +218,7 @@ def server_config(
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=graceful_seconds,
+        # A worker cannot answer while it imports: where that takes longer than this, it is killed and begun anew for
+        # ever. Five seconds, the default, is not enough on a busy machine.
+        timeout_worker_healthcheck=30,
     )
