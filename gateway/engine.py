@@ -103,7 +103,7 @@ class NeedsStream(CannotRun):
         super().__init__(
             "SUBSCRIPTION_NEEDS_STREAM",
             "A subscription needs a stream; this answer would be a single one.",
-            "Ask for it as a query to read the present state.",
+            "Accept text/event-stream, or use a WebSocket; ask for a query to read the present state.",
         )
 
 

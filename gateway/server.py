@@ -126,6 +126,7 @@ class GuardedProtocol(Unread, HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server shuts down: answers under way are finished, and streams are told to end."""
+        self.hurry()
         drain(self.app)
         super().shutdown()
 

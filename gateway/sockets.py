@@ -87,6 +87,7 @@ class GuardedSocket(Unread, WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """Lets the application end its sockets; ends by itself those it knows nothing of."""
+        self.hurry()
         if self.close_sent or not self.handshake_complete or not drain(self.app):
             super().shutdown()
 

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any, ClassVar
 
+LAST_SECONDS = 2.0
+"""How long a client that does not read is waited for when the server shuts down."""
+
 
 class Unread(asyncio.Protocol):
     """Mixed into a protocol of uvicorn: ends a connection whose client has read nothing for ``unread_seconds`` while
@@ -13,6 +16,7 @@ class Unread(asyncio.Protocol):
     transport: asyncio.Transport
 
     _unread_timer: asyncio.TimerHandle | None = None
+    _patience: float | None = None
 
     def pause_writing(self) -> None:
         """The transport holds as much as it may."""
@@ -33,11 +37,17 @@ class Unread(asyncio.Protocol):
         """End the connection. Closing in order would wait for the same client again."""
         self.transport.abort()
 
+    def hurry(self) -> None:
+        """The server shuts down: who does not read soon is not waited for."""
+        self._patience = min(LAST_SECONDS, self.unread_seconds)
+        if self._unread_timer is not None:
+            self._wait_for_reader()
+
     def _wait_for_reader(self) -> None:
         self._stop_waiting()
         size = self.transport.get_write_buffer_size()
         loop = asyncio.get_running_loop()
-        self._unread_timer = loop.call_later(self.unread_seconds, self._look, size)
+        self._unread_timer = loop.call_later(self._patience or self.unread_seconds, self._look, size)
 
     def _stop_waiting(self) -> None:
         if self._unread_timer is not None:

@@ -107,7 +107,9 @@ class Visits:
                 del self._clients[client]
 
     def drain(self) -> None:
-        """End all of them and let no more in: the gateway shuts down."""
+        """End all of them and let no more in: the gateway shuts down. Every connection says so, once is enough."""
+        if self.draining:
+            return
         self.draining = True
         for visit in list(self._open):
             visit.end(stopping(self.retry_after * (1 + self._rng())))

@@ -155,6 +155,11 @@ class Feed:
         yield Payload(b'{"data":{"broken":1}}')
         raise RuntimeError("password=hunter2")
 
+    @property
+    def listening(self) -> int:
+        """How many wait to be fed."""
+        return len(self._queues)
+
     def push(self, what: Payload | SubscriptionEnded) -> None:
         """Give every open ``feed`` something."""
         assert self.loop is not None
@@ -229,7 +234,9 @@ def make_app(feed: Feed, visits: Visits) -> Front:
 
 
 @contextmanager
-def served(graceful_seconds: int = 4, port: int = 0, **settings: Any) -> Iterator[Served]:
+def served(
+    graceful_seconds: int = 4, port: int = 0, unread_seconds: float = 1.0, **settings: Any
+) -> Iterator[Served]:
     """A server of its own, with these settings of streams."""
     feed = Feed()
     visits = Visits(
@@ -238,8 +245,8 @@ def served(graceful_seconds: int = 4, port: int = 0, **settings: Any) -> Iterato
     listener = socket.create_server(("127.0.0.1", port))
     config = server_config(
         make_app(feed, visits),
-        protocol=Impatient,
-        socket=ImpatientSocket,
+        protocol=type("Http", (Impatient,), {"unread_seconds": unread_seconds}),
+        socket=type("Socket", (ImpatientSocket,), {"unread_seconds": unread_seconds}),
         message_bytes=100_000,
         graceful_seconds=graceful_seconds,
     )
