@@ -32,6 +32,7 @@ from schema.changes import (
     ProductionOrderChange,
     ShipmentChange,
 )
+from schema.errors import SourceNotMapped
 from schema.events import Event
 from schema.logistics import Shipment, ShipmentStatus, TrackingEvent
 from schema.material import InventoryMovement, InventoryPosition, Item, Lot
@@ -217,10 +218,13 @@ def _listed(
     async def objects(seen: Sequence[Seen]) -> list[tuple[str, Any]]:
         rows = [one.answer.value for one in seen]
         kept = await listing.keep(rows) if listing.keep is not None else [True] * len(rows)
+        # That nobody provides a part is how the gateway is configured; that its owner is silent may pass.
+        failures = listing.doubts.failures.values()
+        undecided = any(not isinstance(error, SourceNotMapped) for error in failures)
         return [
             (f"{prefix}:{one.key}", row)
             for one, row, keeps in zip(seen, rows, kept, strict=True)
-            if keeps or listing.doubts.failures
+            if keeps or undecided
         ]
 
     return Topic(
