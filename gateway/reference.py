@@ -161,7 +161,9 @@ def settings_page() -> str:
 
 def _event_sections() -> list[_Section]:
     """The tables of what is kept and told of events."""
-    told = "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
+    told = (
+        "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
+    )
     return [
         (
             "[events]",

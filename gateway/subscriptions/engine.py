@@ -92,12 +92,17 @@ class Subscriptions:
                 begun = await self._begin(request, connection, held)
             except Exception as error:
                 raise SubscriptionRefused(self._refusal(error, request_id)) from error
+            subscriber = begun.subscriber
             watches_health = begun.topic.subject is SourceSystem
             try:
                 async for payload in self._systems(begun) if watches_health else self._told(begun):
-                    begun.subscriber.check()
+                    subscriber.check()
                     yield payload
-                    begun.subscriber.took(payload)
+                    subscriber.took(payload)
+                while True:
+                    payload = await subscriber.next()
+                    yield payload
+                    subscriber.took(payload)
             except ResyncRequired as error:
                 raise SubscriptionEnded(str(error), code=error.code, hint=error.hint) from error
             except EventLogDown as error:
@@ -196,7 +201,7 @@ class Subscriptions:
         held.callback(leave)
 
     async def _told(self, begun: Begun) -> AsyncIterator[Payload]:
-        """The state or what was missed, then that this is over, then what happens, without end."""
+        """The state or what was missed, then that this is over, then what has happened since; then it has joined."""
         teller, subscriber, head = begun.teller, begun.subscriber, begun.head
         if begun.after is not None:
             async for payload in self._between(begun, begun.after):
@@ -214,8 +219,6 @@ class Subscriptions:
                     yield payload
                 since = made.position
                 subscriber.cursor = to_cursor(since)
-        while True:
-            yield await subscriber.next()
 
     async def _between(self, begun: Begun, since: Position) -> AsyncIterator[Payload]:
         """What was missed after a cursor, up to the end of the log when it was passed."""
@@ -231,7 +234,7 @@ class Subscriptions:
                 return
 
     async def _systems(self, begun: Begun) -> AsyncIterator[Payload]:
-        """Every system as it is, then those whose health changes."""
+        """Every system as it is; then it has joined those who are told of changes."""
         teller, subscriber = begun.teller, begun.subscriber
 
         async def tell(system: SourceSystem) -> Payload:
@@ -241,5 +244,3 @@ class Subscriptions:
         for system in systems:
             yield await tell(system)
         self._health.join(subscriber, tell, systems)
-        while True:
-            yield await subscriber.next()

@@ -86,9 +86,9 @@ class Teller:
         prefix = PREFIXES[self.topic.subject]
         known = [one for one in seen if one.answer.value is not None and self.topic.passes(one.answer.value)]
         found = [(f"{prefix}:{one.key}", one.answer.value) for one in known]
-        if known and self.topic.looks:
-            bound = await self.asked.topic(context)
-            found = await bound.objects(known) if bound.objects is not None else found
+        if known and self.topic.looks and self.topic.objects is not None:
+            self.asked.begin(context)
+            found = await self.topic.objects(context, known)
             # What was noted while looking belongs to no place of the message.
             context.forget_notes()
         found += [

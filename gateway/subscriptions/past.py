@@ -41,10 +41,12 @@ async def present_state(teller: Teller, most: int) -> Present:
     cursor: str | None = None
     while True:
         context = teller.context(None)
-        topic = await teller.asked.topic(context)
-        if topic.page is None:
+        teller.asked.begin(context)
+        if teller.topic.page is None:
             return found
-        page = await topic.page(max(1, min(context.max_page, most + 1 - len(found.rows))), cursor)
+        page = await teller.topic.page(
+            context, max(1, min(context.max_page, most + 1 - len(found.rows))), cursor
+        )
         found.rows += [edge.node for edge in page.edges]
         found.missing.update({said.system: said for said in page.sources if lacking(said)})
         if len(found.rows) > most:

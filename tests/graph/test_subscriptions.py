@@ -393,7 +393,9 @@ async def test_a_slow_subscriber_is_told_that_it_was_too_slow() -> None:
 
 async def test_the_item_of_a_position_needs_no_read() -> None:
     """An item that the ERP does not know has stock all the same."""
-    document = 'subscription { inventoryChanged(filter: {items: ["item:X"]}, snapshot: false) { kind objectId } }'
+    document = (
+        'subscription { inventoryChanged(filter: {items: ["item:X"]}, snapshot: false) { kind objectId } }'
+    )
     async with running() as setup:
         setup.plant.wms.rows.append(
             InventoryBalance(PLANT, "X", "B", BalanceView.PHYSICAL, pieces("1"), said("WMS"))
