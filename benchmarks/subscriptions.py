@@ -66,17 +66,18 @@ def clients(statuses: Sequence[str]) -> list[Client]:
         return {"items": [f"item:{name}" for name in names]}, lambda place: item[place] in names
 
     found = [Client(FEED, *of(f"FG-{n:04d}")) for n in range(plant.ITEMS) for _ in range(3)]
+    found += [Client(FEED, *of(f"FG-{n:04d}")) for n in range(100)]
     found += [
         Client(FEED, *of(*[f"FG-{(group * 5 + n) % plant.ITEMS:04d}" for n in range(5)]))
-        for group in range(60)
+        for group in range(50)
         for _ in range(5)
     ]
-    found += [Client(BOARD, {"plants": ["plant:K1"]}, lambda _: True) for _ in range(25)]
-    found += [Client(FEED, {"plants": ["plant:K1"]}, lambda _: True) for _ in range(25)]
+    found += [Client(BOARD, {"plants": ["plant:K1"]}, lambda _: True) for _ in range(12)]
+    found += [Client(FEED, {"plants": ["plant:K1"]}, lambda _: True) for _ in range(13)]
     kinds = sorted(set(statuses))[:5]
     found += [
         Client(FEED, {"statuses": [kinds[n % len(kinds)]]}, partial(_stands, statuses, kinds[n % len(kinds)]))
-        for n in range(50)
+        for n in range(25)
     ]
     return found
 
@@ -210,7 +211,11 @@ def _engine(made: Inside, log: SqliteLog) -> Subscriptions:
 
     standing = Standing("benchmark", lambda: 0, context)
     health = Health(made.catalog.all_systems)
-    return Subscriptions(made.engine, log, lambda _: standing, health)
+
+    def heard(event: Event) -> None:
+        made.caching.heard(event.touches, event.received_at.timestamp())
+
+    return Subscriptions(made.engine, log, lambda _: standing, health, heard=heard)
 
 
 async def _run(them: Sequence[Client], sender: Sender, count: int, calls: Callable[[], int]) -> Outcome:

@@ -44,6 +44,7 @@ from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
+from schema.events import Event
 from sources.base import Lane, Layer, Source, Written
 from sources.catalog import Catalog
 from sources.rate import Quota
@@ -149,6 +150,7 @@ def make_subscriptions(
     engine: SchemaEngine,
     events: EventLog,
     catalog: Catalog,
+    caching: Caching,
     context_of: Callable[..., Context],
 ) -> Subscriptions:
     """What runs subscriptions; the contexts of their messages have the rights that each began with."""
@@ -158,7 +160,11 @@ def make_subscriptions(
         make = partial(context_of, lane_of(connection.headers), actor_of(scope))
         return Standing(client_of(scope), partial(rights_of, scope), make, ends_at(scope))
 
-    return Subscriptions(engine, events, standing, Health(catalog.all_systems), settings.subscriptions)
+    def heard(event: Event) -> None:
+        caching.heard((event.subject, *event.touches), event.received_at.timestamp())
+
+    health = Health(catalog.all_systems)
+    return Subscriptions(engine, events, standing, health, settings.subscriptions, heard=heard)
 
 
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
@@ -237,7 +243,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         execution=PlanExecution(schema),
         answers=answers,
     )
-    subscribing = make_subscriptions(settings, engine, events, catalog, context_of)
+    subscribing = make_subscriptions(settings, engine, events, catalog, caching, context_of)
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [

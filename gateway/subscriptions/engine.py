@@ -20,7 +20,7 @@ from gateway.request import GraphQLRequest
 from gateway.subscribing import Payload, SubscriptionEnded, SubscriptionRefused
 from gateway.subscriptions.group import Teller
 from gateway.subscriptions.health import Health
-from gateway.subscriptions.hub import Hub
+from gateway.subscriptions.hub import Heard, Hub
 from gateway.subscriptions.past import Present, missed, present_state, ready, snapshot
 from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.subscriptions.standing import Standing
@@ -67,10 +67,11 @@ class Subscriptions:
         settings: SubscriptionSettings | None = None,
         *,
         interest: Interest | None = None,
+        heard: Heard | None = None,
         clock: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self.hub = Hub(events)
+        self.hub = Hub(events, heard)
         self.settings = settings or SubscriptionSettings()
         self._engine, self._events, self._standing, self._health = engine, events, standing, health
         self._interest, self._clock, self._rng = interest, clock, rng
@@ -162,7 +163,7 @@ class Subscriptions:
         held.callback(subscriber.close)
         if standing.ends_at is not None:
             subscriber.expire(standing.ends_at - self._clock())
-        teller = Teller(asked, topic, standing.context)
+        teller = Teller(asked, topic, standing.context, told=self.hub.heard is not None)
         if topic.subject is SourceSystem:
             return Begun(teller, subscriber, Position("", 0))
         return await self._placed(teller, subscriber, held)

@@ -50,15 +50,18 @@ def written_of(logged: Logged, *, versioned: bool = False) -> Written:
 
 
 class Teller:
-    """Makes messages by one document."""
+    """Makes messages by one document. ``told``: what keeps values here has let go of those older than an event by
+    the time that its messages are made, so that no value needs to be looked at for it.
+    """
 
-    def __init__(self, asked: Asked, topic: Topic, context: MakeContext) -> None:
+    def __init__(self, asked: Asked, topic: Topic, context: MakeContext, *, told: bool = False) -> None:
         self.asked, self.topic, self.context = asked, topic, context
+        self._told = told
 
     async def of_event(self, logged: Logged, seen: Sequence[Seen], kind: ChangeKind) -> Made:
         """The messages about an event; all but the last go on before it, so that none is lost in between."""
         position, event = logged.position, logged.event
-        written = written_of(logged)
+        written = None if self._told and kind is ChangeKind.LIVE else written_of(logged)
         context = self.context(written)
         found = await self._objects(context, seen)
         before = to_cursor(Position(position.epoch, position.sequence - 1))

@@ -97,7 +97,7 @@ async def _made(teller: Teller, logged: Logged, kind: ChangeKind) -> Made:
     keys = _concerning(teller, logged)
     if not keys:
         return Made(logged.position, ())
-    seen = await seen_of(teller.context, teller.topic.subject, logged, keys)
+    seen = await seen_of(teller.context, teller.topic.subject, logged, keys, teller.asked.selected)
     return await teller.of_event(logged, [one for one in seen if not one.gone], kind)
 
 

@@ -20,6 +20,7 @@ from graphql.language import VariableDefinitionNode, VariableNode
 from gateway.answers import canonical
 from gateway.documents import Document
 from gateway.engine import SchemaEngine
+from gateway.operations import Described
 from gateway.request import GraphQLRequest
 from resolvers.context import Context
 from resolvers.execution.operation import MAX_COERCION_ERRORS
@@ -48,6 +49,12 @@ class Asked:
     def name(self) -> str | None:
         """The name of the operation."""
         return self.operation.name.value if self.operation.name else None
+
+    @property
+    def selected(self) -> frozenset[type]:
+        """The classes that the document loads."""
+        described = self.document.described
+        return described.selected if isinstance(described, Described) else frozenset()
 
     @property
     def likeness(self) -> tuple[Any, ...]:
