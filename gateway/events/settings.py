@@ -14,7 +14,8 @@ class EventSettings(BaseModel):
         default=None,
         description="The file in which events are kept, such as `/var/lib/crossdock/events.db`; all workers of this "
         "machine share it. Without it, and without `redis_url`, each process keeps its own in memory, and they are gone "
-        "after a restart. With `redis_url` events are kept there.",
+        "after a restart. With `redis_url` events are kept there, as durable as that Redis is: with `appendonly yes` and "
+        "`appendfsync always` none is lost.",
     )
     max_age: int = Field(
         default=604_800,
@@ -22,7 +23,9 @@ class EventSettings(BaseModel):
         description="Seconds for which an event is kept after it came: who comes back later must read the state anew.",
     )
     max_events: int = Field(
-        default=1_000_000, ge=100, description="Most events that are kept; the oldest go first."
+        default=1_000_000,
+        ge=100,
+        description="Most events that are kept, about 1.4 kB each in Redis; the oldest go first.",
     )
     max_parked: int = Field(
         default=10_000,
