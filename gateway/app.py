@@ -25,9 +25,11 @@ from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
+from gateway.events.incoming import Incoming
+from gateway.events.interest import Interest
 from gateway.events.log import EventLog
 from gateway.events.making import RunningLog, make_event_log
-from gateway.events.reading import LoggedEvents
+from gateway.events.showing import LoggedEvents
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -151,6 +153,7 @@ def make_subscriptions(
     events: EventLog,
     catalog: Catalog,
     caching: Caching,
+    interest: Interest,
     context_of: Callable[..., Context],
 ) -> Subscriptions:
     """What runs subscriptions; the contexts of their messages have the rights that each began with."""
@@ -164,7 +167,8 @@ def make_subscriptions(
         caching.heard((event.subject, *event.touches), event.received_at.timestamp())
 
     health = Health(catalog.all_systems)
-    return Subscriptions(engine, events, standing, health, settings.subscriptions, heard=heard)
+    limits = settings.subscriptions
+    return Subscriptions(engine, events, standing, health, limits, interest=interest, heard=heard)
 
 
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
@@ -214,6 +218,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
 
     happenings = LoggedEvents(events)
 
@@ -243,13 +248,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         execution=PlanExecution(schema),
         answers=answers,
     )
-    subscribing = make_subscriptions(settings, engine, events, catalog, caching, context_of)
+    subscribing = make_subscriptions(
+        settings, engine, events, catalog, caching, incoming.interests, context_of
+    )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
+        *incoming.routes,
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [
@@ -258,6 +266,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         caching.opening,
         crosswalk.running,
         readiness.opening,
+        incoming.running,
         subscribing.running,
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))

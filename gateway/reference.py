@@ -20,6 +20,7 @@ from gateway.subscriptions.settings import SubscriptionSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -34,11 +35,12 @@ REQUEST_CODES = {
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
+    "INGEST_NOT_FOUND": "No system of that code has an `ingest` table, so it cannot send messages here.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
-    "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
+    "NOT_AUTHENTICATED": "`/admin` was called without the admin token, or a message does not show that it is its system's.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
     "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
@@ -183,6 +185,18 @@ def _policy_sections() -> list[_Section]:
         ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
         ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
         ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+        *[
+            (
+                title,
+                f"{_cell(inspect.getdoc(cls) or '')} See [events](events.md).",
+                None,
+                dict(cls.model_fields),
+            )
+            for title, cls in (
+                ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.changes.NAME]", ChangesConfig),
+            )
+        ],
     ]
 
 

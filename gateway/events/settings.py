@@ -1,8 +1,11 @@
 """The settings of the event log: the table ``[events]``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from sources.settings import SystemConfig
 
 
 class EventSettings(BaseModel):
@@ -44,4 +47,17 @@ def kept_where(events: EventSettings, redis_url: str | None, workers: int) -> li
     apart = ", and each of the workers tells only of those that came to it" if workers > 1 else ""
     return [
         f"Events are kept in memory: they are gone after a restart{apart}. Set path in [events], or redis_url."
+    ]
+
+
+def unsigned(systems: Mapping[str, SystemConfig]) -> list[str]:
+    """The systems whose messages are taken from anybody."""
+    return [code for code, one in systems.items() if one.ingest is not None and one.ingest.auth == "none"]
+
+
+def taken_from_anybody(systems: Mapping[str, SystemConfig]) -> list[str]:
+    """What an operator should know about who may send messages, at every start."""
+    return [
+        f'{code}: ingest.auth = "none": whoever reaches the gateway may send messages in its name.'
+        for code in unsigned(systems)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from graphql import parse
 
 from gateway.events.log import EventLogDown, Logged, Position
-from gateway.events.reading import LoggedEvents
+from gateway.events.showing import LoggedEvents
 from gateway.events.sqlite import SqliteLog
 from resolvers.context import Context
 from resolvers.explain import explain
