@@ -206,20 +206,10 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
-    """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
-
-    Raises ConfigError where the settings contradict each other.
-    """
-    caching = make_cache(settings)
-    crosswalk = make_crosswalk(settings)
-    crosswalk.listeners.append(caching.changed)
-    quotas = Quotas(redis_address(settings))
-    events = make_event_log(settings)
-    catalog = make_catalog(settings, crosswalk, [caching], quotas)
-    readiness = Readiness(catalog)
-    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
-
+def make_contexts(
+    settings: Settings, catalog: Catalog, events: EventLog, now: Callable[[], datetime]
+) -> Callable[..., Context]:
+    """What makes the context of an operation: of its lane, of who asks, and of what must be visible."""
     happenings = LoggedEvents(events)
 
     def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
@@ -234,6 +224,25 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
             written=written,
             events=happenings,
         )
+
+    return context_of
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
+    """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
+
+    Raises ConfigError where the settings contradict each other.
+    """
+    caching = make_cache(settings)
+    crosswalk = make_crosswalk(settings)
+    crosswalk.listeners.append(caching.changed)
+    quotas = Quotas(redis_address(settings))
+    events = make_event_log(settings)
+    catalog = make_catalog(settings, crosswalk, [caching], quotas)
+    readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
+
+    context_of = make_contexts(settings, catalog, events, now)
 
     def make_context(http: HTTPConnection) -> Context:
         return context_of(lane_of(http.headers), actor_of(http.scope))
