@@ -26,9 +26,11 @@ from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.engine import SchemaEngine
+from gateway.events.incoming import Incoming
+from gateway.events.interest import Interest
 from gateway.events.log import EventLog
 from gateway.events.making import RunningLog, make_event_log
-from gateway.events.reading import LoggedEvents
+from gateway.events.showing import LoggedEvents
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -49,6 +51,7 @@ from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
+from schema.events import Event
 from sources.base import Lane, Layer, Source, Written
 from sources.catalog import Catalog
 from sources.rate import Quota
@@ -154,6 +157,8 @@ def make_subscriptions(
     engine: SchemaEngine,
     events: EventLog,
     catalog: Catalog,
+    caching: Caching,
+    interest: Interest,
     context_of: Callable[..., Context],
 ) -> Subscriptions:
     """What runs subscriptions; the contexts of their messages have the rights that each began with."""
@@ -163,7 +168,12 @@ def make_subscriptions(
         make = partial(context_of, lane_of(connection.headers), actor_of(scope))
         return Standing(client_of(scope), partial(rights_of, scope), make, ends_at(scope))
 
-    return Subscriptions(engine, events, standing, Health(catalog.all_systems), settings.subscriptions)
+    def heard(event: Event) -> None:
+        caching.heard((event.subject, *event.touches), event.received_at.timestamp())
+
+    health = Health(catalog.all_systems)
+    limits = settings.subscriptions
+    return Subscriptions(engine, events, standing, health, limits, interest=interest, heard=heard)
 
 
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
@@ -201,19 +211,10 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
-    """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
-
-    Raises ConfigError where the settings contradict each other.
-    """
-    caching = make_cache(settings)
-    crosswalk = make_crosswalk(settings)
-    crosswalk.listeners.append(caching.changed)
-    quotas = Quotas(redis_address(settings))
-    events = make_event_log(settings)
-    catalog = make_catalog(settings, crosswalk, [caching], quotas)
-    readiness = Readiness(catalog)
-
+def make_contexts(
+    settings: Settings, catalog: Catalog, events: EventLog, now: Callable[[], datetime]
+) -> Callable[..., Context]:
+    """What makes the context of an operation: of its lane, of who asks, and of what must be visible."""
     happenings = LoggedEvents(events)
 
     def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
@@ -229,6 +230,25 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
             events=happenings,
         )
 
+    return context_of
+
+
+def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
+    """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
+
+    Raises ConfigError where the settings contradict each other.
+    """
+    caching = make_cache(settings)
+    crosswalk = make_crosswalk(settings)
+    crosswalk.listeners.append(caching.changed)
+    quotas = Quotas(redis_address(settings))
+    events = make_event_log(settings)
+    catalog = make_catalog(settings, crosswalk, [caching], quotas)
+    readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
+
+    context_of = make_contexts(settings, catalog, events, now)
+
     def make_context(http: HTTPConnection) -> Context:
         return context_of(lane_of(http.headers), actor_of(http.scope))
 
@@ -242,11 +262,14 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         execution=PlanExecution(schema),
         answers=answers,
     )
-    subscribing = make_subscriptions(settings, engine, events, catalog, context_of)
+    subscribing = make_subscriptions(
+        settings, engine, events, catalog, caching, incoming.interests, context_of
+    )
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
+        *incoming.routes,
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [
@@ -255,6 +278,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         caching.opening,
         crosswalk.running,
         readiness.opening,
+        incoming.running,
         subscribing.running,
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))

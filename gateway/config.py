@@ -18,9 +18,10 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
+from gateway.cache.settings import CacheSettings
 from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
-from gateway.events.settings import EventSettings, kept_where
+from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
@@ -68,35 +69,6 @@ class Limits(Table):
     max_root_fields: int = Field(default=50, ge=1, description="Most fields at the root.")
     max_page: int = Field(
         default=200, ge=1, le=10_000, description="Largest `first` or `last` of a connection."
-    )
-
-
-class CacheSettings(Table):
-    """What is kept of the systems' answers, and where; how long, each system's own table says first."""
-
-    max_entries: int = Field(
-        default=100_000,
-        ge=0,
-        description="Most values kept in a process; 0 keeps none there, nor whole answers.",
-    )
-    max_bytes: int = Field(
-        default=256_000_000, ge=0, description="Most bytes they may take (estimated by samples)."
-    )
-    answers_max_bytes: int = Field(
-        default=64_000_000,
-        ge=0,
-        description="Most bytes of whole answers that a process keeps and gives again, each while every value in it "
-        "is fresh and none was invalidated; 0 keeps none.",
-    )
-    window_ms: float = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="How long keys wait for others to leave with, while a system is being asked already; 0 is the "
-        "running turn of the loop.",
-    )
-    types: dict[str, CacheRule] = Field(
-        default={}, description='A rule for each type, for all systems; `"*"` for all other types.'
     )
 
 
@@ -249,6 +221,7 @@ def warnings_of(settings: Settings) -> list[str]:
             f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
         )
     said += kept_where(settings.events, settings.redis_url, settings.workers)
+    said += taken_from_anybody(settings.systems)
     if not settings.systems:
         said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
     return said
@@ -313,12 +286,18 @@ _Finding = tuple[KeyPath, Any, str, str]
 
 
 def _unsafe(settings: Settings) -> list[_Finding]:
-    if settings.auth != "none" or settings.host in LOOPBACK:
+    if settings.host in LOOPBACK:
         return []
-    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
-    return [
-        (("host",), settings.host, 'opens the gateway to the network, while auth = "none" asks nobody', mend)
+    mend = "Name how its messages are signed, or listen at 127.0.0.1."
+    opened = "lets anybody on the network send its messages"
+    found = [
+        (("systems", code, "ingest", "auth"), "none", opened, mend) for code in unsigned(settings.systems)
     ]
+    if settings.auth != "none":
+        return [*found]
+    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
+    opened = 'opens the gateway to the network, while auth = "none" asks nobody'
+    return [(("host",), settings.host, opened, mend), *found]
 
 
 def _unknown_plants(settings: Settings) -> list[_Finding]:

@@ -18,6 +18,7 @@ from graphql import (
     OperationType,
     assert_valid_schema,
 )
+from graphql.execution.executor import Executor
 from starlette.requests import Request
 
 from gateway.answers import Answers, Question, Whole, canonical
@@ -82,8 +83,12 @@ class Execution(Protocol):
         *,
         hide_suggestions: bool = False,
         root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute the operation of that name, or the only one; ``root`` is what a subscription tells of."""
+        """Execute the operation of that name, or the only one.
+
+        ``root`` is what a subscription tells of, ``begun`` the executor of its beginning.
+        """
         ...
 
 
@@ -176,8 +181,9 @@ class SchemaEngine:
         context: Any,
         request: GraphQLRequest,
         root: object,
+        begun: Executor[Any],
     ) -> bytes:
-        """The JSON of one message of a subscription; ``root`` is what it tells of."""
+        """The JSON of one message of a subscription that has begun; ``root`` is what it tells of."""
         if self.hooks is not None:
             self.hooks.begin(context, document.described, request)
         executed = await self.execution.execute(
@@ -187,6 +193,7 @@ class SchemaEngine:
             operation.name.value if operation.name else None,
             hide_suggestions=not self.documents.limits.introspection,
             root=root,
+            begun=begun,
         )
         answer = self._answer(executed, self._told(executed, operation, context), request_id(None))
         return answer.result if isinstance(answer.result, bytes) else to_json(answer.result)

@@ -13,7 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from gateway.cache import policy
 from gateway.cache.policy import Policy
-from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
+from gateway.cache.settings import CacheSettings
+from gateway.config import PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
 from gateway.subscriptions.settings import SubscriptionSettings
@@ -21,6 +22,7 @@ from gateway.transports.settings import StreamSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -35,12 +37,13 @@ REQUEST_CODES = {
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
+    "INGEST_NOT_FOUND": "No system of that code has an `ingest` table, so it cannot send messages here.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
     "NOT_ADMITTED": "Who asks may not open a stream.",
-    "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
+    "NOT_AUTHENTICATED": "`/admin` was called without the admin token, or a message does not show that it is its system's.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
     "ORIGIN_NOT_ALLOWED": "A page of another origin wants to open a socket and is not in `streams.allowed_origins`.",
@@ -194,6 +197,18 @@ def _policy_sections() -> list[_Section]:
         ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
         ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
         ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+        *[
+            (
+                title,
+                f"{_cell(inspect.getdoc(cls) or '')} See [events](events.md).",
+                None,
+                dict(cls.model_fields),
+            )
+            for title, cls in (
+                ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.changes.NAME]", ChangesConfig),
+            )
+        ],
     ]
 
 

@@ -7,6 +7,7 @@ for every change, with the change as the root value.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import strawberry
@@ -32,6 +33,7 @@ from schema.changes import (
     ProductionOrderChange,
     ShipmentChange,
 )
+from schema.errors import SourceNotMapped
 from schema.events import Event
 from schema.logistics import Shipment, ShipmentStatus, TrackingEvent
 from schema.material import InventoryMovement, InventoryPosition, Item, Lot
@@ -115,8 +117,8 @@ class Topic:
     facets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     passes: Callable[[Any], bool] = lambda _: True
     looks: bool = False
-    page: Callable[[int, str | None], Awaitable[Connection[Any]]] | None = None
-    objects: Callable[[Sequence[Seen]], Awaitable[list[tuple[str, Any]]]] | None = None
+    page: Callable[[Context, int, str | None], Awaitable[Connection[Any]]] | None = None
+    objects: Callable[[Context, Sequence[Seen]], Awaitable[list[tuple[str, Any]]]] | None = None
     """Of objects whose rows are here, those to tell of: id and row."""
     id_of: Callable[[Any], str] = encode
 
@@ -138,40 +140,41 @@ async def production_order_changed(
     snapshot: Snapshot = True,
 ) -> Topic:
     """Production orders that match, as they are, and again whenever something happens to one that matches then."""
-    return _listed(info, order_listing(info, filter), ProductionOrder, order_change, after, snapshot)
+    return _listed(
+        info, partial(order_listing, filter=filter), ProductionOrder, order_change, after, snapshot
+    )
 
 
 async def shipment_changed(
     info: Info, filter: ShipmentFilter | None = None, after: After = None, snapshot: Snapshot = True
 ) -> Topic:
     """Shipments that match, as they are, and again whenever something happens to one that matches then."""
-    return _listed(info, shipment_listing(info, filter), Shipment, shipment_change, after, snapshot)
+    return _listed(info, partial(shipment_listing, filter=filter), Shipment, shipment_change, after, snapshot)
 
 
 async def hold_changed(
     info: Info, filter: HoldFilter | None = None, after: After = None, snapshot: Snapshot = True
 ) -> Topic:
     """Quality holds that match, as they are, and again whenever something happens to one that matches then."""
-    return _listed(info, hold_listing(info, filter), QualityHold, hold_change, after, snapshot)
+    return _listed(info, partial(hold_listing, filter=filter), QualityHold, hold_change, after, snapshot)
 
 
 async def inventory_changed(
     info: Info, filter: InventoryFilter, after: After = None, snapshot: Snapshot = True
 ) -> Topic:
     """Stock positions of the items or lots named, as they are, and again whenever their stock may have changed."""
-    ctx: Context = info.context
-    wanted = stock_wanted(ctx, filter)
+    wanted, place = stock_wanted(info.context, filter), _place(info)
 
-    async def page(first: int, cursor: str | None) -> Connection[Any]:
-        found, said = await wanted.positions(at(info), wanted.items)
+    async def page(ctx: Context, first: int, cursor: str | None) -> Connection[Any]:
+        found, said = await wanted.positions(at(place(ctx)), wanted.items)
         connection = cut(ctx, found, f"inventoryChanged {filter}", first, cursor)
         connection.sources = said
         connection.partial = any(lacking(status) for status in said)
         return connection
 
-    async def objects(seen: Sequence[Seen]) -> list[tuple[str, Any]]:
+    async def objects(ctx: Context, seen: Sequence[Seen]) -> list[tuple[str, Any]]:
         items = [split_key(one.key)[0] for one in seen]
-        positions, said = await wanted.positions(at(info), items)
+        positions, said = await wanted.positions(at(place(ctx)), items)
         events = {item: one.event for item, one in zip(items, seen, strict=True)}
         found: list[tuple[str, Any]] = [(_stock_id(p), p) for p in positions if _concerns(events[p.item], p)]
         if any(lacking(status) for status in said):
@@ -199,28 +202,45 @@ async def source_health_changed(info: Info) -> Topic:
     return Topic(info.field_name, SourceSystem, lambda _told, _id, row: row)
 
 
+def _place(info: Info) -> Callable[[Context], Info]:
+    """The root field's place in the operation, for other contexts; the one of the beginning is not held."""
+    raw, made = info._raw_info._replace(context=None), info._field
+
+    def place(ctx: Context) -> Info:
+        return Info(_raw_info=raw._replace(context=ctx), _field=made)
+
+    return place
+
+
 def _listed(
     info: Info,
-    listing: Listing,
+    listing_at: Callable[[Info], Listing],
     subject: type,
     change: Callable[[Told, str | None, Any], Any],
     after: str | None,
     snapshot: bool,
 ) -> Topic:
     """A topic of what a list root would list."""
+    listing, place = listing_at(info), _place(info)
+    looks = listing.keep is not None
     tests = [(listing.tests[name], value) for name, value in listing.filters.items() if name in listing.tests]
     prefix = PREFIXES[subject]
 
-    async def page(first: int, cursor: str | None) -> Connection[Any]:
-        return await listed(at(info), listing, first, cursor)
+    async def page(ctx: Context, first: int, cursor: str | None) -> Connection[Any]:
+        there = place(ctx)
+        return await listed(at(there), listing_at(there), first, cursor)
 
-    async def objects(seen: Sequence[Seen]) -> list[tuple[str, Any]]:
+    async def objects(ctx: Context, seen: Sequence[Seen]) -> list[tuple[str, Any]]:
         rows = [one.answer.value for one in seen]
+        listing = listing_at(place(ctx))
         kept = await listing.keep(rows) if listing.keep is not None else [True] * len(rows)
+        # That nobody provides a part is how the gateway is configured; that its owner is silent may pass.
+        failures = listing.doubts.failures.values()
+        undecided = any(not isinstance(error, SourceNotMapped) for error in failures)
         return [
             (f"{prefix}:{one.key}", row)
             for one, row, keeps in zip(seen, rows, kept, strict=True)
-            if keeps or listing.doubts.failures
+            if keeps or undecided
         ]
 
     return Topic(
@@ -231,7 +251,7 @@ def _listed(
         snapshot,
         _facets(subject, listing.filters),
         lambda row: all(test(row, value) for test, value in tests),
-        listing.keep is not None,
+        looks,
         page,
         objects,
     )

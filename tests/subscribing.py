@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from gateway.engine import SchemaEngine
 from gateway.events.interest import Interests
 from gateway.events.log import EventLog, Logged
-from gateway.events.reading import LoggedEvents
+from gateway.events.showing import LoggedEvents
 from gateway.events.sqlite import SqliteLog
 from gateway.operations import Operations
 from gateway.request import GraphQLRequest

@@ -20,7 +20,7 @@ from gateway.request import GraphQLRequest
 from gateway.subscribing import Payload, SubscriptionEnded, SubscriptionRefused
 from gateway.subscriptions.group import Teller
 from gateway.subscriptions.health import Health
-from gateway.subscriptions.hub import Hub
+from gateway.subscriptions.hub import Heard, Hub
 from gateway.subscriptions.past import Present, missed, present_state, ready, snapshot
 from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.subscriptions.standing import Standing
@@ -67,10 +67,11 @@ class Subscriptions:
         settings: SubscriptionSettings | None = None,
         *,
         interest: Interest | None = None,
+        heard: Heard | None = None,
         clock: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self.hub = Hub(events)
+        self.hub = Hub(events, heard)
         self.settings = settings or SubscriptionSettings()
         self._engine, self._events, self._standing, self._health = engine, events, standing, health
         self._interest, self._clock, self._rng = interest, clock, rng
@@ -92,12 +93,17 @@ class Subscriptions:
                 begun = await self._begin(request, connection, held)
             except Exception as error:
                 raise SubscriptionRefused(self._refusal(error, request_id)) from error
+            subscriber = begun.subscriber
             watches_health = begun.topic.subject is SourceSystem
             try:
                 async for payload in self._systems(begun) if watches_health else self._told(begun):
-                    begun.subscriber.check()
+                    subscriber.check()
                     yield payload
-                    begun.subscriber.took(payload)
+                    subscriber.took(payload)
+                while True:
+                    payload = await subscriber.next()
+                    yield payload
+                    subscriber.took(payload)
             except ResyncRequired as error:
                 raise SubscriptionEnded(str(error), code=error.code, hint=error.hint) from error
             except EventLogDown as error:
@@ -157,7 +163,7 @@ class Subscriptions:
         held.callback(subscriber.close)
         if standing.ends_at is not None:
             subscriber.expire(standing.ends_at - self._clock())
-        teller = Teller(asked, topic, standing.context)
+        teller = Teller(asked, topic, standing.context, told=self.hub.heard is not None)
         if topic.subject is SourceSystem:
             return Begun(teller, subscriber, Position("", 0))
         return await self._placed(teller, subscriber, held)
@@ -196,7 +202,7 @@ class Subscriptions:
         held.callback(leave)
 
     async def _told(self, begun: Begun) -> AsyncIterator[Payload]:
-        """The state or what was missed, then that this is over, then what happens, without end."""
+        """The state or what was missed, then that this is over, then what has happened since; then it has joined."""
         teller, subscriber, head = begun.teller, begun.subscriber, begun.head
         if begun.after is not None:
             async for payload in self._between(begun, begun.after):
@@ -214,8 +220,6 @@ class Subscriptions:
                     yield payload
                 since = made.position
                 subscriber.cursor = to_cursor(since)
-        while True:
-            yield await subscriber.next()
 
     async def _between(self, begun: Begun, since: Position) -> AsyncIterator[Payload]:
         """What was missed after a cursor, up to the end of the log when it was passed."""
@@ -231,7 +235,7 @@ class Subscriptions:
                 return
 
     async def _systems(self, begun: Begun) -> AsyncIterator[Payload]:
-        """Every system as it is, then those whose health changes."""
+        """Every system as it is; then it has joined those who are told of changes."""
         teller, subscriber = begun.teller, begun.subscriber
 
         async def tell(system: SourceSystem) -> Payload:
@@ -241,5 +245,3 @@ class Subscriptions:
         for system in systems:
             yield await tell(system)
         self._health.join(subscriber, tell, systems)
-        while True:
-            yield await subscriber.next()

@@ -50,15 +50,18 @@ def written_of(logged: Logged, *, versioned: bool = False) -> Written:
 
 
 class Teller:
-    """Makes messages by one document."""
+    """Makes messages by one document. ``told``: what keeps values here has let go of those older than an event by
+    the time that its messages are made, so that no value needs to be looked at for it.
+    """
 
-    def __init__(self, asked: Asked, topic: Topic, context: MakeContext) -> None:
+    def __init__(self, asked: Asked, topic: Topic, context: MakeContext, *, told: bool = False) -> None:
         self.asked, self.topic, self.context = asked, topic, context
+        self._told = told
 
     async def of_event(self, logged: Logged, seen: Sequence[Seen], kind: ChangeKind) -> Made:
         """The messages about an event; all but the last go on before it, so that none is lost in between."""
         position, event = logged.position, logged.event
-        written = written_of(logged)
+        written = None if self._told and kind is ChangeKind.LIVE else written_of(logged)
         context = self.context(written)
         found = await self._objects(context, seen)
         before = to_cursor(Position(position.epoch, position.sequence - 1))
@@ -86,9 +89,9 @@ class Teller:
         prefix = PREFIXES[self.topic.subject]
         known = [one for one in seen if one.answer.value is not None and self.topic.passes(one.answer.value)]
         found = [(f"{prefix}:{one.key}", one.answer.value) for one in known]
-        if known and self.topic.looks:
-            bound = await self.asked.topic(context)
-            found = await bound.objects(known) if bound.objects is not None else found
+        if known and self.topic.looks and self.topic.objects is not None:
+            self.asked.begin(context)
+            found = await self.topic.objects(context, known)
             # What was noted while looking belongs to no place of the message.
             context.forget_notes()
         found += [

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import aclosing
 from typing import cast
 
@@ -10,18 +10,24 @@ from gateway.events.log import EventLog, Logged, Position, ResyncRequired
 from gateway.subscriptions.group import Teller
 from gateway.subscriptions.room import Room
 from gateway.subscriptions.subscriber import Subscriber
+from schema.events import Event
 
 log = logging.getLogger("crossdock.subscriptions")
 
+Heard = Callable[[Event], None]
 PAUSE = 0.5
 """Seconds until a log that failed is followed again."""
 
 
 class Hub:
-    """``position`` is how far the log has been followed; what came up to there has been shared out."""
+    """``position`` is how far the log has been followed; what came up to there has been shared out.
 
-    def __init__(self, events: EventLog) -> None:
+    ``heard`` is told every event first, so that whatever keeps values here lets go of what is older.
+    """
+
+    def __init__(self, events: EventLog, heard: Heard | None = None) -> None:
         self.events = events
+        self.heard = heard
         self.position: Position | None = None
         self._rooms: dict[tuple[type, Hashable], Room] = {}
         self._following: asyncio.Task[None] | None = None
@@ -65,6 +71,8 @@ class Hub:
     def occur(self, batch: Sequence[Logged]) -> None:
         """Share events out."""
         for logged in batch:
+            if self.heard is not None:
+                self.heard(logged.event)
             for place, room in list(self._rooms.items()):
                 if room:
                     room.occur(logged)

@@ -73,7 +73,9 @@ class Index(Generic[G]):
         self._by: dict[str, dict[str, Shelf[G]]] = {}
 
     def add(self, one: G) -> None:
-        """Take one in."""
+        """Take one in; who takes no value at all is never found."""
+        if not all(one.facets.values()):
+            return
         by_key, by_row = self._attributes(one)
         if by_key is None:
             self._any.put(one, by_row)
@@ -84,6 +86,8 @@ class Index(Generic[G]):
 
     def remove(self, one: G) -> None:
         """Take one out."""
+        if not all(one.facets.values()):
+            return
         by_key, by_row = self._attributes(one)
         if by_key is None:
             self._any.take(one, by_row)

@@ -41,10 +41,12 @@ async def present_state(teller: Teller, most: int) -> Present:
     cursor: str | None = None
     while True:
         context = teller.context(None)
-        topic = await teller.asked.topic(context)
-        if topic.page is None:
+        teller.asked.begin(context)
+        if teller.topic.page is None:
             return found
-        page = await topic.page(max(1, min(context.max_page, most + 1 - len(found.rows))), cursor)
+        page = await teller.topic.page(
+            context, max(1, min(context.max_page, most + 1 - len(found.rows))), cursor
+        )
         found.rows += [edge.node for edge in page.edges]
         found.missing.update({said.system: said for said in page.sources if lacking(said)})
         if len(found.rows) > most:
@@ -95,7 +97,7 @@ async def _made(teller: Teller, logged: Logged, kind: ChangeKind) -> Made:
     keys = _concerning(teller, logged)
     if not keys:
         return Made(logged.position, ())
-    seen = await seen_of(teller.context, teller.topic.subject, logged, keys)
+    seen = await seen_of(teller.context, teller.topic.subject, logged, keys, teller.asked.selected)
     return await teller.of_event(logged, [one for one in seen if not one.gone], kind)
 
 

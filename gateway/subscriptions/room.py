@@ -18,11 +18,17 @@ from schema.material import Item
 log = logging.getLogger("crossdock.subscriptions")
 
 
-async def seen_of(make: MakeContext, subject: type, logged: Logged, keys: Sequence[str]) -> list[Seen]:
-    """The objects of an event, read live: no row is older than the event. An item is known by its key alone."""
+async def seen_of(
+    make: MakeContext, subject: type, logged: Logged, keys: Sequence[str], selected: frozenset[type]
+) -> list[Seen]:
+    """The objects of an event, read live: no row is older than the event. An item is known by its key alone.
+
+    ``selected`` are the classes that will be asked for next: what the same read brings of them comes along.
+    """
     if subject is Item:
         return [Seen(key, Answer(Item(split_key(key)[0])), logged.event) for key in keys]
     context = make(written_of(logged, versioned=True))
+    context.bounds.selected = selected
     answers = await context.loaders.load_set(subject, "id", list(keys), False)
     return [Seen(key, answer, logged.event) for key, answer in zip(keys, answers, strict=True)]
 
@@ -40,6 +46,7 @@ class Room:
         self.subject, self._make = subject, make
         self._groups: dict[Hashable, Group] = {}
         self._index: Index[Group] = Index(KEYS[subject]["id"])
+        self._selected: frozenset[type] = frozenset()
         self._pipeline: Pipeline[_Read] = Pipeline(self._share)
 
     def __bool__(self) -> bool:
@@ -57,6 +64,7 @@ class Room:
         if known is None:
             known = self._groups[likeness] = Group(likeness, teller, self)
             self._index.add(known)
+            self._selected |= teller.asked.selected
         return known
 
     def forget(self, group: Group) -> None:
@@ -82,7 +90,7 @@ class Room:
 
     async def _read(self, logged: Logged, asked: dict[str, Sequence[Shelf[Group]]]) -> _Read:
         try:
-            seen = await seen_of(self._make, self.subject, logged, list(asked))
+            seen = await seen_of(self._make, self.subject, logged, list(asked), self._selected)
         except Exception:
             log.exception("the objects of an event could not be read")
             for group in self.groups:

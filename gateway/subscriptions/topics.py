@@ -20,6 +20,7 @@ from graphql.language import VariableDefinitionNode, VariableNode
 from gateway.answers import canonical
 from gateway.documents import Document
 from gateway.engine import SchemaEngine
+from gateway.operations import Described
 from gateway.request import GraphQLRequest
 from gateway.subscribing import LAST_EVENT_ID
 from resolvers.context import Context
@@ -36,19 +37,26 @@ class NoTopic(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A subscription as it was asked for, ready to be executed again and again."""
+    """A subscription as it was asked for, ready to be executed again and again once its topic is known."""
 
     engine: SchemaEngine
     document: Document
     operation: OperationDefinitionNode
     request: GraphQLRequest
+    _begun: Executor[Any] | None = None
 
     @property
     def name(self) -> str | None:
         """The name of the operation."""
         return self.operation.name.value if self.operation.name else None
+
+    @property
+    def selected(self) -> frozenset[type]:
+        """The classes that the document loads."""
+        described = self.document.described
+        return described.selected if isinstance(described, Described) else frozenset()
 
     @property
     def likeness(self) -> tuple[Any, ...]:
@@ -62,8 +70,7 @@ class Asked:
     async def topic(self, context: Context) -> Topic:
         """What is watched, bound to a context. Raises NoTopic, or CrossdockError for what the arguments say."""
         engine = self.engine
-        if engine.hooks is not None:
-            engine.hooks.begin(context, self.document.described, self.request)
+        self.begin(context)
         executor = Executor.build(
             engine.schema,
             self.document.ast,
@@ -75,6 +82,9 @@ class Asked:
         )
         if isinstance(executor, list):
             raise NoTopic(executor)
+        # Kept without the context: it would hold on to all that was loaded.
+        self._begun = executor.build_per_event_executor(None)
+        self._begun.context_value = None
         found: Any = create_source_event_stream(executor)
         stream = await found if executor.is_awaitable(found) else found
         if isinstance(stream, ExecutionResult):
@@ -84,9 +94,17 @@ class Asked:
         last = _last_seen(self.request)
         return topic if last is None else replace(topic, after=last)
 
+    def begin(self, context: Context) -> None:
+        """Tell a context what the document is about, before anything is loaded."""
+        if self.engine.hooks is not None:
+            self.engine.hooks.begin(context, self.document.described, self.request)
+
     async def tell(self, context: Context, change: Any) -> bytes:
         """The JSON of one message."""
-        return await self.engine.tell(self.document, self.operation, context, self.request, change)
+        if self._begun is None:
+            raise RuntimeError("the topic is asked for first")
+        begun = self._begun
+        return await self.engine.tell(self.document, self.operation, context, self.request, change, begun)
 
 
 def _last_seen(request: GraphQLRequest) -> str | None:

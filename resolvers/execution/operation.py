@@ -65,9 +65,16 @@ class ReferenceExecution:
         *,
         hide_suggestions: bool = False,
         root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute an operation of a valid document. ``root`` is what a subscription tells of."""
-        executor = _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+        """Execute an operation of a valid document. ``root`` is what a subscription tells of, ``begun`` the executor of
+        its beginning, whose variables are coerced.
+        """
+        executor = (
+            _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+            if begun is None
+            else _again(begun, context, root)
+        )
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         return await _reference(executor, "there are no plans for this schema")
@@ -90,9 +97,16 @@ class PlanExecution:
         *,
         hide_suggestions: bool = False,
         root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute an operation of a valid document. ``root`` is what a subscription tells of."""
-        executor = _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+        """Execute an operation of a valid document. ``root`` is what a subscription tells of, ``begun`` the executor of
+        its beginning, whose variables are coerced.
+        """
+        executor = (
+            _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+            if begun is None
+            else _again(begun, context, root)
+        )
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         plan = self._plan(document, executor)
@@ -164,6 +178,13 @@ def _executor(
         max_coercion_errors=MAX_COERCION_ERRORS,
         hide_suggestions=hide_suggestions,
     )
+
+
+def _again(begun: Executor[Any], context: object, root: object) -> Executor[Any]:
+    """The executor of a subscription's beginning, for one of its events."""
+    executor = begun.build_per_event_executor(root)
+    executor.context_value = context
+    return executor
 
 
 def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> _Plan:
