@@ -18,11 +18,14 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
+from gateway.cache.settings import CacheSettings
 from gateway.database import parsed
 from gateway.environment import overlay
 from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
+from gateway.transports.settings import StreamSettings
 from gateway.webhooks.settings import WebhookSettings
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
@@ -67,35 +70,6 @@ class Limits(Table):
     max_root_fields: int = Field(default=50, ge=1, description="Most fields at the root.")
     max_page: int = Field(
         default=200, ge=1, le=10_000, description="Largest `first` or `last` of a connection."
-    )
-
-
-class CacheSettings(Table):
-    """What is kept of the systems' answers, and where; how long, each system's own table says first."""
-
-    max_entries: int = Field(
-        default=100_000,
-        ge=0,
-        description="Most values kept in a process; 0 keeps none there, nor whole answers.",
-    )
-    max_bytes: int = Field(
-        default=256_000_000, ge=0, description="Most bytes they may take (estimated by samples)."
-    )
-    answers_max_bytes: int = Field(
-        default=64_000_000,
-        ge=0,
-        description="Most bytes of whole answers that a process keeps and gives again, each while every value in it "
-        "is fresh and none was invalidated; 0 keeps none.",
-    )
-    window_ms: float = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="How long keys wait for others to leave with, while a system is being asked already; 0 is the "
-        "running turn of the loop.",
-    )
-    types: dict[str, CacheRule] = Field(
-        default={}, description='A rule for each type, for all systems; `"*"` for all other types.'
     )
 
 
@@ -147,10 +121,17 @@ class Settings(Table):
         "needed: every start begins with an empty crosswalk.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
+    streams: StreamSettings = Field(
+        default=StreamSettings(), description="Subscriptions and their transports."
+    )
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
     events: EventSettings = Field(default=EventSettings(), description="Where events are kept.")
     webhooks: WebhookSettings = Field(
         default=WebhookSettings(), description="Partner webhooks: subscriptions delivered as signed messages."
+    )
+    subscriptions: SubscriptionSettings = Field(
+        default=SubscriptionSettings(),
+        description="How many subscriptions there may be, and what waits for them.",
     )
     redis_url: str | None = Field(
         default=None,

@@ -19,9 +19,11 @@ from graphql import (
     OperationType,
     assert_valid_schema,
 )
+from graphql.execution.executor import Executor
 from starlette.requests import Request
 
 from gateway.answers import Answers, Question, Whole, canonical
+from gateway.choosing import CannotRun, NeedsStream, check_transport, choose_operation, persisted_hash
 from gateway.documents import Document, DocumentInvalid, Documents, hash_of
 from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
@@ -29,10 +31,10 @@ from gateway.masking import error_entry, present_all
 from gateway.multipart import Form
 from gateway.parts import Delivery
 from gateway.request import HttpRefusal, lane_of
-from gateway.telemetry import request_facts
+from gateway.telemetry import request_facts, request_id
 from resolvers.execution.incremental import Parts
 from resolvers.execution.operation import Divided, Executed, ReferenceExecution
-from schema.errors import CrossdockError, RequestError
+from schema.errors import CrossdockError
 
 MakeContext = Callable[[Request], object]
 """Gives the context of one operation: a value, or an async context manager that opens and closes it."""
@@ -89,8 +91,13 @@ class Execution(Protocol):
         name: str | None = None,
         *,
         hide_suggestions: bool = False,
+        root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute the operation of that name, or the only one."""
+        """Execute the operation of that name, or the only one.
+
+        ``root`` is what a subscription tells of, ``begun`` the executor of its beginning.
+        """
         ...
 
     async def execute_in_parts(
@@ -104,15 +111,6 @@ class Execution(Protocol):
     ) -> Executed | Parts:
         """Execute such a query up to its first part; to its end where nothing is put off with these variables."""
         ...
-
-
-class CannotRun(RequestError):
-    """The request names no operation that may run this way."""
-
-    def __init__(self, code: str, message: str, hint: str | None = None, status: int | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.code = code
-        self.status = status
 
 
 class SchemaEngine:
@@ -152,13 +150,14 @@ class SchemaEngine:
         """
         facts = request_facts(http.scope)
         try:
-            document = self._document(request)
-            operation = choose_operation(document, request.operation_name)
+            document, operation = self.prepare(request)
             facts.operation = operation.name.value if operation.name else None
             facts.kind = operation.operation.value
-            _check_transport(operation, request.method)
+            check_transport(operation, request.method)
         except DocumentInvalid as invalid:
             return _refused(present_all(invalid.errors, invalid.code, facts.request_id))
+        except NeedsStream as needs:
+            return replace(_refused([_entry(needs)]), needs_stream=True)
         except CannotRun as cannot:
             allow = {"Allow": "POST"} if cannot.status == HTTPStatus.METHOD_NOT_ALLOWED else {}
             return _refused([_entry(cannot)], cannot.status, allow)
@@ -170,6 +169,35 @@ class SchemaEngine:
             if kept is not None:
                 return Answer(kept.body, headers=self.answers.headers(kept), kept=kept)
         return await self._run(document, operation, request, http, question)
+
+    def prepare(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
+        """The valid document of a request and the operation to run. Raises DocumentInvalid and CrossdockError."""
+        document = self._document(request)
+        return document, choose_operation(document, request.operation_name)
+
+    async def tell(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        context: Any,
+        request: GraphQLRequest,
+        root: object,
+        begun: Executor[Any],
+    ) -> bytes:
+        """The JSON of one message of a subscription that has begun; ``root`` is what it tells of."""
+        if self.hooks is not None:
+            self.hooks.begin(context, document.described, request)
+        executed = await self.execution.execute(
+            document.ast,
+            context,
+            request.variables,
+            operation.name.value if operation.name else None,
+            hide_suggestions=not self.documents.limits.introspection,
+            root=root,
+            begun=begun,
+        )
+        answer = self._answer(executed, self._told(executed, operation, context), request_id(None))
+        return answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
 
     def _question(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
@@ -187,7 +215,7 @@ class SchemaEngine:
 
     def _document(self, request: GraphQLRequest) -> Document:
         """The document, by its text or, for persisted-query clients, by the hash of one seen before."""
-        wanted = _persisted_hash(request.extensions)
+        wanted = persisted_hash(request.extensions)
         if request.query is None:
             found = self.documents.by_hash(wanted or "")
             if found is None:
@@ -320,46 +348,6 @@ class SchemaEngine:
         if extensions:
             body["extensions"] = extensions
         return Answer(body, headers=headers)
-
-
-def choose_operation(document: Document, name: str | None) -> OperationDefinitionNode:
-    """The operation to run; several need a name, and a name must be one of them. Raises CannotRun."""
-    operations = document.operations
-    known = ", ".join(o.name.value[:40] for o in operations[:5] if o.name) or "none with a name"
-    if name is None:
-        if len(operations) == 1:
-            return operations[0]
-        if not operations:
-            raise CannotRun("OPERATION_NOT_FOUND", "The document has no operation.", "Write 'query { ... }'.")
-        message = f"The document has {len(operations)} operations; operationName must say which to run."
-        raise CannotRun("OPERATION_NAME_REQUIRED", message, f"Known: {known}.")
-    for operation in operations:
-        if operation.name and operation.name.value == name:
-            return operation
-    raise CannotRun(
-        "OPERATION_NOT_FOUND", f"The document has no operation {name[:60]!r}.", f"Known: {known}."
-    )
-
-
-def _check_transport(operation: OperationDefinitionNode, method: str) -> None:
-    if operation.operation is OperationType.SUBSCRIPTION:
-        message = "A subscription needs a stream; this answer would be a single one."
-        raise CannotRun(
-            "SUBSCRIPTION_NEEDS_STREAM", message, "Ask for it as a query to read the present state."
-        )
-    if operation.operation is OperationType.MUTATION and method != "POST":
-        status = HTTPStatus.METHOD_NOT_ALLOWED
-        raise CannotRun("METHOD_NOT_ALLOWED", "A mutation may only be sent by POST.", "Use POST.", status)
-
-
-def _persisted_hash(extensions: dict[str, Any]) -> str | None:
-    persisted = extensions.get("persistedQuery")
-    if persisted is None:
-        return None
-    found = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
-    if not isinstance(found, str):
-        raise CannotRun("BAD_USER_INPUT", "extensions.persistedQuery must have a string 'sha256Hash'.")
-    return found.lower()
 
 
 def _entry(error: CrossdockError) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.answers import Answers, Header, Kept, encoded, entity_tag, matches
 from gateway.envelope import envelope_of
 from gateway.masking import error_entry, internal_error
-from gateway.media import GRAPHQL, HTML, JSON, choose
+from gateway.media import GRAPHQL, HTML, JSON, Wish, choose, wish_of
 from gateway.multipart import Form, form_of, framed
 from gateway.parts import Delivery
 from gateway.request import LINE, BodyLimits, GraphQLRequest, HttpRefusal, read_request
@@ -89,6 +89,8 @@ class Answer:
     """Where the answer is one that is given again: what is known of it."""
     parts: Delivery | None = None
     """Where others follow the ``result``: what brings them."""
+    needs_stream: bool = False
+    """The request is a valid subscription: it has many results, and this refusal is right only where one is asked for."""
 
 
 class Engine(Protocol):
@@ -96,6 +98,20 @@ class Engine(Protocol):
 
     async def execute(self, request: GraphQLRequest, http: Request) -> Answer:
         """Answers one request; ``http`` gives headers, state and the connection."""
+        ...
+
+
+class Streams(Protocol):
+    """Whatever gives an answer that does not end, or one answer in the form of such."""
+
+    def once(self, media: str, body: bytes) -> tuple[bytes, bytes]:
+        """One answer as a stream of its own: the value of Content-Type, and its bytes."""
+        ...
+
+    async def run(
+        self, media: str, request: GraphQLRequest, http: Request, send: Send
+    ) -> list[dict[str, Any]] | None:
+        """Stream the results of a subscription; the errors to answer with where it did not begin. Raises HttpRefusal."""
         ...
 
 
@@ -170,7 +186,8 @@ GONE = Reply(CLIENT_CLOSED, ((b"content-length", b"0"),))
 class GraphQLEndpoint:
     """The ASGI application behind ``/graphql``; ``page`` renders the page for browsers, or there is none.
 
-    ``answers`` are the engine's, which are told the bytes that ask for them.
+    ``answers`` are the engine's, which are told the bytes that ask for them. Without ``streams`` there are no
+    subscriptions.
     """
 
     def __init__(
@@ -180,19 +197,23 @@ class GraphQLEndpoint:
         limits: BodyLimits | None = None,
         page: Callable[[], Response] | None = None,
         answers: Answers | None = None,
+        streams: Streams | None = None,
     ) -> None:
         self.engine = engine
         self.limits = limits or BodyLimits()
         self.page = page
         self.answers = answers
+        self.streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
         facts, http = request_facts(scope), Request(scope, receive)
         try:
-            reply = await self._respond(http, facts)
+            reply = await self._respond(http, facts, send)
         except (ClientDisconnect, ClientGone):
             reply = GONE
+        if reply is None:
+            return
         facts.status = reply.status
         headers = [*reply.headers, (b"x-request-id", facts.request_id.encode("latin-1"))]
         line = scope.get(LINE)
@@ -209,20 +230,30 @@ class GraphQLEndpoint:
         finally:
             await reply.parts.close()
 
-    async def _respond(self, http: Request, facts: RequestFacts) -> Reply:
+    async def _respond(self, http: Request, facts: RequestFacts, send: Send) -> Reply | None:
+        """The answer; None where it was a stream and has been sent."""
         accepts = [value for name, value in http.scope["headers"] if name == b"accept"]
         accept = b",".join(accepts).decode("latin-1") or None
         if self.page is not None and self._wants_page(http, accept):
             page = self.page()
             return Reply(page.status_code, tuple(page.raw_headers), bytes(page.body))
-        media, form = _media(accept), form_of(accept)
+        wish = _wish(accept)
+        media, stream = wish.media, wish.stream if self.streams is not None else None
+        form = form_of(accept)
         try:
-            if media is None and form is None:
+            if media is None and stream is None and form is None:
                 raise _not_acceptable()
             request = await read_request(http, self.limits)
             if form is not None:
                 request = replace(request, parts=form)
             answer = await self.engine.execute(request, http)
+            if answer.needs_stream and media is None and stream is None:
+                raise _not_acceptable()
+            if stream is not None:
+                streamed = await self._streamed(answer, wish, request, http, send)
+                if not isinstance(streamed, Answer):
+                    return streamed
+                answer = streamed
         except HttpRefusal as refusal:
             entry = error_entry(str(refusal), refusal.code, hint=refusal.hint)
             answer = Answer({"errors": [entry]}, True, refusal.status, refusal.headers)
@@ -238,6 +269,24 @@ class GraphQLEndpoint:
         if answer.kept is not None and self.answers is not None and envelope is not None:
             self.answers.remember(envelope.key, envelope.size, answer.kept, media or JSON)
         return _reply(answer, media or JSON, http)
+
+    async def _streamed(
+        self, answer: Answer, wish: Wish, request: GraphQLRequest, http: Request, send: Send
+    ) -> Reply | Answer | None:
+        """The same as a stream where it is to be one: None when that is over, a reply, or the answer to give instead."""
+        if self.streams is None or wish.stream is None or not (wish.streams_first or answer.needs_stream):
+            return answer
+        if answer.needs_stream:
+            errors = await self.streams.run(wish.stream, request, http, send)
+            if errors is None:
+                return None
+            answer = Answer({"errors": errors}, True)
+        # A status says more than an event, to whoever can read it; who reads only events is told in one.
+        if answer.status is not None or (answer.request_error and wish.media is not None):
+            return answer
+        kind, body = self.streams.once(wish.stream, _bytes(answer.result))
+        size = (b"content-length", b"%d" % len(body))
+        return Reply(HTTPStatus.OK.value, (*UNSTORED, (b"content-type", kind), size), body)
 
     def _wants_page(self, http: Request, accept: str | None) -> bool:
         """A browser's address bar: a GET without a query that would rather have HTML than JSON."""
@@ -255,21 +304,25 @@ def _not_acceptable() -> HttpRefusal:
     )
 
 
-def _media(accept: str | None) -> str | None:
-    """The type to answer in. Clients say the same few things over and over."""
-    return choose(accept, OFFERED) if accept is None or len(accept) > 200 else _known_media(accept)
+def _wish(accept: str | None) -> Wish:
+    """The type to answer in, and the way to stream. Clients say the same few things over and over."""
+    return wish_of(accept, OFFERED) if accept is None or len(accept) > 200 else _known_wish(accept)
 
 
 @lru_cache(256)
-def _known_media(accept: str) -> str | None:
-    return choose(accept, OFFERED)
+def _known_wish(accept: str) -> Wish:
+    return wish_of(accept, OFFERED)
+
+
+def _bytes(result: dict[str, Any] | bytes) -> bytes:
+    return result if isinstance(result, bytes) else to_json(result)
 
 
 def _reply(answer: Answer, media: str, http: Request) -> Reply:
     status = answer.status
     if status is None:
         status = HTTPStatus.BAD_REQUEST if answer.request_error and media == GRAPHQL else HTTPStatus.OK
-    body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
+    body = _bytes(answer.result)
     if not answer.headers:
         return Reply(int(status), (*UNSTORED, *content(body, media)), body)
     said = {"Cache-Control": "no-store", "Vary": "Accept"} | answer.headers

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
+MULTIPART = "multipart/mixed"
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TYPE = re.compile(rf"\s*({_WORD})/({_WORD})\s*")
@@ -21,6 +24,17 @@ class MediaType:
     name: str
     parameters: dict[str, str]
     quality: float = 1.0
+
+
+class Wish(NamedTuple):
+    """What a client accepts: the type of one answer, and the way to stream many; None for what it does not accept.
+
+    ``streams_first`` says that it would rather have events than one answer, even where there is only one result.
+    """
+
+    media: str | None
+    stream: str | None = None
+    streams_first: bool = False
 
 
 def parse_content_type(value: str) -> MediaType | None:
@@ -59,6 +73,26 @@ def choose(accept: str | None, offered: Sequence[str]) -> str | None:
             if wish.quality > 0 and offer not in refused and _covers(wish.name, offer):
                 return offer
     return None
+
+
+def wish_of(accept: str | None, offered: Sequence[str]) -> Wish:
+    """The one of the offered types and the way to stream that a client wishes most.
+
+    A stream must be named: no wildcard stands for it, as clients that write one cannot read it. ``multipart/mixed`` is
+    meant for subscriptions only where it says ``subscriptionSpec=1.0``.
+    """
+    media = choose(accept, offered)
+    for place, wish in enumerate(wishes := parse_accept(accept or "")):
+        if wish.quality > 0 and _is_stream(wish):
+            before = any(_covers(other.name, offer) for other in wishes[:place] for offer in offered)
+            return Wish(media, wish.name, media is None or (wish.name == EVENT_STREAM and not before))
+    return Wish(media)
+
+
+def _is_stream(wish: MediaType) -> bool:
+    if wish.name == MULTIPART:
+        return wish.parameters.get("subscriptionspec", "") == "1.0"
+    return wish.name == EVENT_STREAM
 
 
 def _covers(wish: str, offer: str) -> bool:

@@ -79,7 +79,8 @@ def form_of(accept: str | None) -> Form | None:
 @lru_cache(256)
 def _chosen(accept: str) -> Form | None:
     for wish in parse_accept(accept):
-        if wish.name != MULTIPART or wish.quality <= 0:
+        # Subscriptions over multipart are another protocol of the same media type.
+        if wish.name != MULTIPART or wish.quality <= 0 or "subscriptionspec" in wish.parameters:
             continue
         older, current = wish.parameters.get("deferspec"), wish.parameters.get("incrementalspec")
         if older is None:

@@ -104,7 +104,7 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
     if request.method == "GET":
         return _from_query_string(request.scope["query_string"])
     if request.method == "POST":
-        return _from_parameters(await read_json(request, limits), "POST")
+        return from_parameters(await read_json(request, limits), "POST")
     raise HttpRefusal(
         f"{request.method} is not a way to ask GraphQL here.",
         status=HTTPStatus.METHOD_NOT_ALLOWED,
@@ -249,10 +249,11 @@ def _from_query_string(raw: bytes) -> GraphQLRequest:
             raise HttpRefusal(f"The parameter {name!r} is given twice.", hint="Give it once.")
         is_json = name in ("variables", "extensions")
         found[name] = (_json(text, f"The parameter {name!r}") if text else None) if is_json else text
-    return _from_parameters(found, "GET")
+    return from_parameters(found, "GET")
 
 
-def _from_parameters(found: object, method: str) -> GraphQLRequest:
+def from_parameters(found: object, method: str) -> GraphQLRequest:
+    """The request that a decoded JSON value says; raises HttpRefusal."""
     if isinstance(found, list):
         raise HttpRefusal(
             "A list of requests (batching) is not supported.",

@@ -25,18 +25,30 @@ SNIFF = (b"x-content-type-options", b"nosniff")
 class Front:
     """The whole application. ``endpoint`` says itself by which id and with which status it answers.
 
-    A server that has a whole request at hand may ask ``at_once`` before it calls the application.
+    A server that has a whole request at hand may ask ``at_once`` before it calls the application. ``sockets`` answer
+    WebSockets at the same path, and ``ending`` is what ``drain`` tells that the server shuts down; without them there
+    are none.
     """
 
-    def __init__(self, endpoint: GraphQLEndpoint, others: ASGIApp, answers: Answers | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: GraphQLEndpoint,
+        others: ASGIApp,
+        answers: Answers | None = None,
+        sockets: ASGIApp | None = None,
+        ending: Callable[[], None] | None = None,
+    ) -> None:
         self.others = others
         self.answers = answers
+        self._sockets = sockets or others
+        self._ending = ending
         self._endpoint = RequestLog(endpoint, tags=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request for a kept answer, and passes everything else on."""
         if scope["type"] != "http" or scope["path"] != PATH:
-            await self.others(scope, receive, send)
+            at_endpoint = scope["type"] == "websocket" and scope["path"] == PATH
+            await (self._sockets if at_endpoint else self.others)(scope, receive, send)
             return
         if self.answers is not None and SCOPE_KEY not in scope:
             body = None
@@ -48,6 +60,11 @@ class Front:
                 await _sent(send, *found[0])
                 return
         await self._endpoint(scope, receive, send)
+
+    def drain(self) -> None:
+        """The server shuts down: streams must end, since they would not by themselves."""
+        if self._ending is not None:
+            self._ending()
 
     def at_once(self, scope: Scope, body: bytes | None, write: Write) -> bool:
         """Write the kept answer that a request asks for, if there is one; False where it must be read.

@@ -1,8 +1,9 @@
 """uvicorn, with the patience it lacks by itself.
 
-Stock uvicorn waits for ever for the rest of a half-sent head and lets it grow without bound. GuardedProtocol gives
-each request a fixed time for its head and a bound on its size; bodies are timed where they are read
-(``gateway.request``), idle keep-alive connections by uvicorn itself.
+Stock uvicorn waits for ever for the rest of a half-sent head and lets it grow without bound, and it waits for ever for
+a client that does not read its answer. GuardedProtocol gives each request a fixed time for its head and a bound on its
+size; bodies are timed where they are read (``gateway.request``), idle keep-alive connections by uvicorn itself, unread
+answers by ``gateway.unread``. WebSockets are ``gateway.sockets``.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from uvicorn._types import ASGI3Application, ASGIApplication
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.request import LINE
+from gateway.sockets import GuardedSocket
+from gateway.unread import Unread, drain
 
 log = structlog.get_logger("crossdock.server")
 
@@ -66,7 +69,7 @@ def _nothing() -> None:
     """There is nothing more to do."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(Unread, HttpToolsProtocol):
     """HTTP/1.1 with a time limit (seconds) and a size limit (bytes) for each request's head.
 
     Set other limits by subclassing; the class is named in the server's configuration, so that workers find it.
@@ -74,6 +77,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     head_seconds: ClassVar[float] = 10.0
     head_bytes: ClassVar[int] = 64 * 1024
+
+    transport: asyncio.Transport
 
     _head_timer: asyncio.TimerHandle | None = None
     _in_head = True
@@ -132,6 +137,23 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._in_head and not self.transport.is_closing():
             self._arm()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here the connection is a socket's; no other head follows on it."""
+        self._disarm()
+        self._in_head = False
+        super().handle_websocket_upgrade()
+
+    def given_up(self) -> None:
+        """A client does not read its answer."""
+        log.warning("a client did not read its answer; the connection is closed")
+        super().given_up()
+
+    def shutdown(self) -> None:
+        """The server shuts down: answers under way are finished, and streams are told to end."""
+        self.hurry()
+        drain(self.app)
+        super().shutdown()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # A task begins to run when all that has arrived is taken in, so nothing is lost by making it only then.
@@ -195,8 +217,15 @@ def server_config(
     workers: int = 1,
     protocol: type[GuardedProtocol] = GuardedProtocol,
     graceful_seconds: int = 10,
+    socket: type[GuardedSocket] = GuardedSocket,
+    message_bytes: int = 1 << 20,
+    keep_alive_seconds: float = 15,
 ) -> uvicorn.Config:
     """Uvicorn's settings for this gateway: uvloop, no banner, our own access log.
+
+    Messages of a socket are at most ``message_bytes`` long and are not compressed: that costs CPU a message and a
+    window of memory a socket, lets a small frame become a large one, and tells of secrets by lengths. A socket that has
+    not answered a ping for ``keep_alive_seconds`` is dead.
 
     With more than one worker ``app`` must be an import string ("module:attribute"), as each worker imports it.
     """
@@ -206,7 +235,11 @@ def server_config(
         port=port,
         workers=workers,
         http=protocol,
-        ws="websockets-sansio",
+        ws=socket,
+        ws_max_size=message_bytes,
+        ws_per_message_deflate=False,
+        ws_ping_interval=keep_alive_seconds,
+        ws_ping_timeout=keep_alive_seconds,
         loop="uvloop",
         server_header=False,
         # Nobody asks where a request came from or how: what a proxy says of that need not be read.
@@ -214,4 +247,7 @@ def server_config(
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=graceful_seconds,
+        # A worker cannot answer while it imports: where that takes longer than this, it is killed and begun anew for
+        # ever. Five seconds, the default, is not enough on a busy machine.
+        timeout_worker_healthcheck=30,
     )

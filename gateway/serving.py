@@ -73,6 +73,8 @@ def serve(settings: Settings, file: Path | None, announce: Callable[[str], None]
             bound.getsockname()[1],
             workers=settings.workers,
             graceful_seconds=max(1, settings.shutdown_ms // 1000),
+            message_bytes=settings.limits.max_body_bytes,
+            keep_alive_seconds=settings.streams.keep_alive_ms / 1000,
         )
         url = f"http://{_in_url(settings.host)}:{bound.getsockname()[1]}/graphql"
         log.info("serving", url=url, systems=sorted(settings.systems), workers=settings.workers)

@@ -10,6 +10,11 @@ from gateway.request import GraphQLRequest
 from schema.errors import RequestError
 from schema.events import Event
 
+LAST_EVENT_ID = "lastEventId"
+"""The member of a request's ``extensions`` with the cursor that its client saw last, where the transport and not the
+document says so. It wins over the argument ``after``, which a client that comes back by itself sends as it was at first.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:

@@ -37,12 +37,17 @@ _access = logging.getLogger("crossdock.access")
 
 @dataclass(slots=True)
 class RequestFacts:
-    """What is known of a request so far; the engine adds the operation's name and type, the endpoint the status."""
+    """What is known of a request so far; the engine adds the operation's name and type, the endpoint the status.
+
+    Of a stream also how many results it has sent, and how it ended: complete, client, refused, or the code of an error.
+    """
 
     request_id: str
     operation: str | None = None
     kind: str | None = None
     status: int = 500
+    payloads: int | None = None
+    end: str | None = None
 
 
 RUNNING: ContextVar[RequestFacts | None] = ContextVar("crossdock.request", default=None)
@@ -73,6 +78,12 @@ def request_facts(scope: Scope) -> RequestFacts:
     facts = scope.get(_SCOPE_KEY)
     if not isinstance(facts, RequestFacts):
         facts = scope[_SCOPE_KEY] = RequestFacts(_request_id(scope))
+    return facts
+
+
+def own_facts(scope: Scope) -> RequestFacts:
+    """Facts of one of many operations that came by the same connection: under an id of its own, from now on."""
+    facts = scope[_SCOPE_KEY] = RequestFacts(request_id(None))
     return facts
 
 
@@ -144,6 +155,7 @@ def access_line(scope: Scope, facts: RequestFacts, seconds: float) -> None:
         request_id=facts.request_id,
         **({"operation": facts.operation} if facts.operation else {}),
         **({"kind": facts.kind} if facts.kind else {}),
+        **({} if facts.payloads is None else {"payloads": facts.payloads, "end": facts.end}),
     )
 
 
@@ -200,6 +212,8 @@ class Lines(logging.StreamHandler[TextIO]):
         # A name of GraphQL and a sane id need no escaping.
         operation = f', "operation": "{facts.operation}"' if facts.operation else ""
         kind = f', "kind": "{facts.kind}"' if facts.kind else ""
+        if facts.payloads is not None:
+            kind += f', "payloads": {facts.payloads}, "end": {json.dumps(facts.end)}'
         said = f'"method": {_PLAIN.get(method) or json.dumps(method)}, "path": {_PLAIN.get(path) or json.dumps(path)}'
         return (
             f'{{{said}, "status": {facts.status}, "ms": {seconds * 1000:.1f}{operation}{kind}, "event": "request"'

@@ -33,6 +33,18 @@ from resolvers.sourcing import needed_edges, sources
 from resolvers.trail import snake
 from resolvers.within import NAME
 from schema.base import KEYS
+from schema.logistics import Shipment
+from schema.material import InventoryBalance, InventoryMovement, Item
+from schema.production import ProductionOrder
+from schema.quality import QualityHold
+
+TOLD: Mapping[str, tuple[tuple[type, str], ...]] = {
+    "ProductionOrderChange": ((ProductionOrder, "id"),),
+    "ShipmentChange": ((Shipment, "id"),),
+    "HoldChange": ((QualityHold, "id"),),
+    "InventoryChange": ((InventoryBalance, "item"), (InventoryMovement, "item"), (Item, "id")),
+}
+"""What is read for an event, whatever the subscriber selects of it."""
 
 
 @dataclass(slots=True)
@@ -148,7 +160,10 @@ class _Walk:
                 self._rooted[said] = found
                 self._root(found, nodes, scope, nodes[0].name.value, get_named_type(definition.type))
             else:
-                self._inside(get_named_type(definition.type), nodes, Level(), scope, nodes[0].name.value)
+                path, named = nodes[0].name.value, get_named_type(definition.type)
+                for cls, by in TOLD.get(named.name, ()):
+                    self._ledger.load(cls, by, Keys(1), path, scope=scope, depth=0)
+                self._inside(named, nodes, Level(), scope, path)
 
     def _root(self, found: Rooted, nodes: list[FieldNode], scope: Scope, path: str, named: Any) -> None:
         rows = self._levels.setdefault(found.keys, Level(found.rows, 1, plants=found.plants))

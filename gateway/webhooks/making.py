@@ -9,10 +9,11 @@ from typing import Any
 from graphql import OperationDefinitionNode, OperationType
 from graphql.execution.values import get_variable_values
 
+from gateway.choosing import CannotRun, choose_operation
 from gateway.config import Settings
 from gateway.database import MEMORY, Database
 from gateway.documents import DocumentInvalid
-from gateway.engine import CannotRun, SchemaEngine, choose_operation
+from gateway.engine import SchemaEngine
 from gateway.events.log import EventLog
 from gateway.masking import error_entry, present_all
 from gateway.request import GraphQLRequest
