@@ -175,7 +175,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
-    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate, caching.tiers.store)
 
     def make_context(http: Request) -> Context:
         return Context(
