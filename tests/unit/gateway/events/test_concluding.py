@@ -28,8 +28,8 @@ from schema.base import MatchRule, Provenance, Quantity
 from schema.errors import SourceNotMapped
 from schema.events import Event
 from schema.logistics import ShipmentStatus, ShipmentTransport, ShipmentWarehouse
-from schema.matching import Entry
-from schema.material import InventoryMovement, LotQuality, LotStatus, MovementKind
+from schema.matching import Entry, Reason, Unmatched
+from schema.material import InventoryMovement, Lot, LotQuality, LotStatus, MovementKind
 from schema.production import OperationActual, OperationStatus, ProductionOrder
 from schema.quality import HoldRestriction, HoldScope, HoldState, QualityHold
 from sources.events import Fact, Named
@@ -150,7 +150,7 @@ def test_a_row_without_version_or_time_is_news_only_where_its_state_is_another()
 
 def test_rows_that_tell_nothing_tell_nothing() -> None:
     """The identity of an order is no happening."""
-    assert concluded(ProductionOrder("P1", "7", "A", known()), LOOK) == []
+    assert concluded(ProductionOrder("P1", "7", "A"), LOOK) == []
 
 
 def test_keys_that_the_crosswalk_knows_are_ours_in_the_event() -> None:
@@ -163,6 +163,21 @@ def test_keys_that_the_crosswalk_knows_are_ours_in_the_event() -> None:
     assert (event.subject, event.data) == ("po:P1/NEW", {"plant": "P1", "order": "NEW"})
     with pytest.raises(SourceNotMapped, match="P1/NEW"):
         to_event(keys, "MES", Fact(fact.type, Named(ProductionOrder, ("P1", "NEW")), version="1"), AT)
+
+
+def test_a_key_that_may_have_been_cut_is_nobodys_until_somebody_says_whose() -> None:
+    """It may be any of several lots: it is reported, and an entry of the crosswalk settles it."""
+    reads = {"lots": {"row": "lot", "parts": ["Lot"], "path": "/l", "keys": {"param": "no", "join": ","}}}
+    rows = {"lot": {"Lot": {"item": "item", "number": {"path": "no", "key": {"cut": 10}}}}}
+    source = Rest(RestConfig.model_validate({**MES, "rows": rows, "reads": reads, "events": {}}))
+    reported: list[Unmatched] = []
+    entries: list[Entry] = []
+    keys = CrosswalkLayer([source], lambda: make_table(entries), reported.append)
+    assert keys.ours("MES", Lot, "A/L2409-07") == "A/L2409-07"
+    assert keys.ours("MES", Lot, "A/L2409-07A-") is None
+    assert [(one.raw, one.reason) for one in reported] == [("L2409-07A-", Reason.TRUNCATED)]
+    entries.append(Entry("MES", "Lot", "A/L2409-07A-", "A/L2409-07A-EU"))
+    assert keys.ours("MES", Lot, "A/L2409-07A-") == "A/L2409-07A-EU"
 
 
 def test_a_fact_without_any_mark_of_its_own_is_one_with_its_message() -> None:
