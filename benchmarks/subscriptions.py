@@ -44,6 +44,8 @@ FEED = """subscription Feed($f: ProductionOrderFilter) { productionOrderChanged(
   order { id number status planning { quantity { value unit } dueDate } } } }"""
 BOARD = """subscription Board($f: ProductionOrderFilter) { productionOrderChanged(filter: $f, snapshot: false) {
   cursor order { number status item { number description } execution { good { value } percentComplete } } } }"""
+PATIENCE = 120.0
+"""Seconds after the last event until what has not come counts as lost."""
 Passes = Callable[[int], bool]
 
 
@@ -229,7 +231,7 @@ async def _run(them: Sequence[Client], sender: Sender, count: int, calls: Callab
     loop.call_later(count / sender.rate / 2, lambda: middle.append(resident_bytes(os.getpid())))
     await sending
     expected = _expected(them, sender)
-    deadline = loop.time() + 30
+    deadline = loop.time() + PATIENCE
     for client, wanted in zip(them, expected, strict=True):
         while len(client.heard) < len(wanted) and loop.time() < deadline:  # noqa: ASYNC110 - nobody rings
             await asyncio.sleep(0.02)
