@@ -144,6 +144,8 @@ class Group:
 
     def occur(self, logged: Logged, seen: Sequence[Seen]) -> None:
         """Something happened to objects that may be of interest here."""
+        if not self._subscribers:
+            return
         if len(self._pipeline) >= MOST_WAITING:
             self.end("Events come faster than this document can be answered.", "EVENTS_GAP", SLOW_HINT)
             return
