@@ -242,7 +242,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
-    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate, caching.tiers.store)
 
     context_of = make_contexts(settings, catalog, events, now)
 

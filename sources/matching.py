@@ -46,13 +46,14 @@ def matched(source: Source, cls: type, parts: Sequence[str], crosswalk: Crosswal
     if not spelling.sound(key):
         crosswalk.report(Unmatched(source.code, kind, raw, key, Reason.CHECK_DIGIT))
         return None
-    if _maybe_cut(spelling, key):
+    if maybe_cut(spelling, key):
         return Matched(key, raw, MatchRule.HEURISTIC, False)
     rule = MatchRule.GLOBAL_ID if join_key(*parts) == key else MatchRule.NORMALISED_KEY
     return Matched(key, raw, rule, True)
 
 
-def _maybe_cut(spelling: KeySpelling, key: str) -> bool:
+def maybe_cut(spelling: KeySpelling, key: str) -> bool:
+    """Whether a key is as long as what the system keeps of one, so that it may have been longer."""
     return any(
         how.cut > 0 and (len(part) == how.cut or loses(how, part))
         for how, part in zip(spelling.parts, split_key(key), strict=False)

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 from gateway.crosswalk.table import Table
 from gateway.crosswalk.translation import Translation
+from schema.base import split_key
 from schema.commerce import Party
 from schema.equipment import WorkCenter
 from schema.errors import SourceError
+from schema.matching import Reason, Unmatched
 from schema.material import Item
 from sources.base import (
     Batch,
@@ -28,6 +30,7 @@ from sources.base import (
     Search,
     Source,
 )
+from sources.matching import maybe_cut
 from sources.references import referred
 from sources.settings import SystemConfig
 
@@ -72,7 +75,18 @@ class CrosswalkLayer:
         return translated
 
     def ours(self, system: str, kind: type, theirs: str) -> str | None:
-        """Our key for one that a system named; None where it looks like a key of ours that the system calls differently."""
+        """Our key for one that a system named.
+
+        None where it looks like a key of ours that the system calls differently, and where the system may have cut it and
+        no entry says whose it is: then it may be any of several.
+        """
+        side, source = self._table().sides.get(system), self._sources.get(system)
+        known = side is not None and side.of_theirs(kind.__name__, theirs) is not None
+        spelling = None if source is None or known else source.spelling(kind.__name__)
+        if spelling is not None and maybe_cut(spelling, theirs):
+            raw = split_key(theirs)[-1]
+            self._report(Unmatched(system, kind.__name__, raw, theirs, Reason.TRUNCATED))
+            return None
         words = self._words(system)
         return theirs if words is None else words.inward(kind, theirs)
 

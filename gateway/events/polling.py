@@ -3,16 +3,17 @@
 The place of a look is the latest change it saw, by the system's own clock, and the next look reaches back behind it a
 little, so that nothing that was written late or has the same time is missed; what was seen is not told again. The first
 look takes the state as it is: it tells only what is newer than what the log knows. Looks go in the background lane and
-count against the system's rate and budgets like every other call.
+count against the system's rate and budgets like every other call. Of several workers that share a Redis one looks at a
+list; another takes over where that one no longer does.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.events.concluding import CONCLUDE, Look, Witness, compared, concluded, subject_of
 from gateway.events.inbox import known
@@ -33,6 +34,17 @@ MOST_SEEN = 50_000
 """Facts that a look remembers, so that the log need not be asked about them again."""
 
 
+Claim: TypeAlias = Callable[[str, float], Awaitable[bool]]
+"""Asks to be the one who looks at a place for so many seconds; whether we are. For no seconds: gives it back."""
+ASK_AGAIN = 10.0
+"""Seconds after which one who is not is asking again, at the latest."""
+
+
+async def alone(place: str, seconds: float) -> bool:
+    """The claim of a process that shares with nobody."""
+    return True
+
+
 class Polling:
     """Looks for changes in all lists that the systems' tables name. Raises ConfigError where one cannot be asked so."""
 
@@ -43,9 +55,10 @@ class Polling:
         publisher: Publisher,
         interests: Interests,
         now: Callable[[], datetime],
+        claim: Claim = alone,
     ) -> None:
         self.looks = [
-            ChangeLook(catalog, system, name, config, events, publisher, interests, now)
+            ChangeLook(catalog, system, name, config, events, publisher, interests, now, claim)
             for system in catalog.systems.values()
             for name, config in system.source.config.changes.items()
         ]
@@ -76,11 +89,13 @@ class ChangeLook:
         publisher: Publisher,
         interests: Interests,
         now: Callable[[], datetime],
+        claim: Claim = alone,
     ) -> None:
+        self._claim = claim
         self.place = f"systems.{system.code}.changes.{name}"
         self._system, self._config = system, config
         self._events, self._publisher, self._interests, self._now = events, publisher, interests, now
-        self._lister = _lister(catalog, system, config.search, self.place)
+        self._lister = lister_of(catalog, system, config.search, self.place)
         told = [part.type for part in self._lister.search.parts if part.type in CONCLUDE]
         if not told:
             raise ConfigError(
@@ -100,21 +115,32 @@ class ChangeLook:
 
     async def run(self) -> None:
         """Look again and again, while somebody waits."""
-        while True:
-            if not (self._config.always or self._interests.strength(self.kinds)):
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            began = time.monotonic()
-            pause = await self._tried()
+        try:
+            while True:
+                await self._round()
+        finally:
+            await self._claim(self.place, 0.0)
+
+    async def _round(self) -> None:
+        """Wait for somebody, look if we are the one who does, wait for the next time."""
+        if not (self._config.always or self._interests.strength(self.kinds)):
             self._wake.clear()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-            # Somebody new waits: sooner, but never sooner than agreed.
-            await asyncio.sleep(max(0.0, self._config.min_seconds - (time.monotonic() - began)))
+            await self._claim(self.place, 0.0)
+            await self._wake.wait()
+            return
+        began = time.monotonic()
+        # A claim outlives the wait after the look, so that it stays with whom it is.
+        longest = 2 * self._config.max_seconds + self._system.source.config.timeout_ms / 1000
+        ours = await self._claim(self.place, longest)
+        pause = await self._tried() if ours else min(self._config.max_seconds, ASK_AGAIN)
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        # Somebody new waits: sooner, but never sooner than agreed.
+        await asyncio.sleep(max(0.0, self._config.min_seconds - (time.monotonic() - began)))
 
     async def _tried(self) -> float:
         """Look once; returns how long to wait then."""
@@ -214,7 +240,8 @@ def _cells(cells: Any) -> Iterator[Any]:
                 yield row
 
 
-def _lister(catalog: Catalog, system: System, name: str, place: str) -> Lister:
+def lister_of(catalog: Catalog, system: System, name: str, place: str) -> Lister:
+    """How a list is asked for changes. Raises ConfigError, naming the place, where it cannot be."""
     searches = {search.name: search for search in system.source.searches()}
     search = searches.get(name)
     if search is None:

@@ -154,7 +154,9 @@ class Publisher:
         return self._instant(event) < self._instant(known)
 
     def _instant(self, event: Event) -> datetime:
-        return event.occurred_at - timedelta(milliseconds=self._skew(event.source) or 0)
+        # What was concluded is as new as the row it was concluded from: a release may bear the mere day as its time.
+        at = event.recorded_at if event.synthesized else event.occurred_at
+        return at - timedelta(milliseconds=self._skew(event.source) or 0)
 
 
 def _order(event: Event) -> str | None:

@@ -158,6 +158,23 @@ async def test_released_is_concluded_where_nobody_says_it() -> None:
     assert told[1].occurred_at == START
 
 
+async def test_a_release_that_bears_the_mere_day_is_not_late() -> None:
+    """The ERP gives midnight as its time, before the last change that was told; it is news all the same."""
+    erp = Erp()
+    async with house(erp=erp) as at:
+        for version, (status, released) in enumerate(
+            (("CREATED", None), ("RELEASED", START.replace(hour=0))), 1
+        ):
+            erp.put("1", status, version, released)
+            await at.intake.take("ERP", [changed("1", f"m{version}")])
+            await completed(at)
+        assert [(event.type, event.late) for event in await at.told()] == [
+            (CHANGED, False),
+            (RELEASED, False),
+            (CHANGED, False),
+        ]
+
+
 async def test_a_release_of_long_ago_is_no_news() -> None:
     """Where nothing was known of an order, only a release of the last day is told."""
     erp = Erp()

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from gateway.events.polling import ChangeLook
+from gateway.events.polling import ChangeLook, Claim, Polling
 from schema.errors import ConfigError
 from schema.logistics import Shipment
 from schema.production import ProductionOrder
@@ -109,6 +110,54 @@ async def test_it_looks_only_while_somebody_waits() -> None:
         count = len(erp.asked)
         await asyncio.sleep(0.3)
         assert len(erp.asked) == count
+
+
+class Shared:
+    """What two gateways share: who looks."""
+
+    def __init__(self) -> None:
+        self.holder: str | None = None
+
+    def claim_of(self, name: str) -> Claim:
+        """The claim of one of them."""
+
+        async def claim(place: str, seconds: float) -> bool:
+            assert place == "systems.ERP.changes.orders"
+            if not seconds:
+                self.holder = None if self.holder == name else self.holder
+                return False
+            self.holder = self.holder or name
+            return self.holder == name
+
+        return claim
+
+
+async def test_of_two_that_share_a_redis_one_looks() -> None:
+    """The other one takes over when nobody waits at the first any more."""
+    shared, first, second = Shared(), Erp(), Erp()
+    looking = table(min_seconds=0.05, max_seconds=0.05)
+    async with (
+        house(erp=first, orders=looking) as one,
+        house(erp=second, orders=looking) as two,
+        asked_by(one, shared.claim_of("one")),
+        asked_by(two, shared.claim_of("two")),
+    ):
+        mine = one.interests.watch(kinds=[ProductionOrder])
+        await asyncio.sleep(0.2)
+        two.interests.watch(kinds=[ProductionOrder])
+        await asyncio.sleep(0.3)
+        assert first.asked
+        assert second.asked == []
+        mine.close()
+        await asyncio.sleep(0.4)
+        assert second.asked
+    assert shared.holder is None
+
+
+def asked_by(at: House, claim: Claim) -> AbstractAsyncContextManager[None]:
+    """The looks of a gateway that asks before each whether it is the one."""
+    polling = Polling(at.catalog, at.events, at.intake.publisher, at.interests, lambda: START, claim)
+    return polling.running()
 
 
 async def test_always_means_without_anybody() -> None:
