@@ -172,8 +172,10 @@ def make_subscriptions(
         caching.heard((event.subject, *event.touches), event.received_at.timestamp())
 
     health = Health(catalog.all_systems)
+    # Where nothing is kept, nothing has to be let go of, and nothing is at hand for the next.
+    keeps = heard if settings.cache.max_entries else None
     limits = settings.subscriptions
-    return Subscriptions(engine, events, standing, health, limits, interest=interest, heard=heard)
+    return Subscriptions(engine, events, standing, health, limits, interest=interest, heard=keeps)
 
 
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:

@@ -98,6 +98,7 @@ async def running(
     sources: Sequence[Source] = (),
     clock: Callable[[], float] = lambda: 1_000.0,
     deadline_ms: int = 5000,
+    heard: Callable[[Event], None] | None = None,
 ) -> AsyncIterator[Setup]:
     """Everything, open."""
     plant = plant or systems()
@@ -132,6 +133,7 @@ async def running(
         Health(catalog.all_systems, 0.01),
         settings,
         interest=interest,
+        heard=heard,
         clock=clock,
         rng=lambda: 0.5,
     )

@@ -164,7 +164,7 @@ class Subscriptions:
         held.callback(subscriber.close)
         if standing.ends_at is not None:
             subscriber.expire(standing.ends_at - self._clock())
-        teller = Teller(asked, topic, standing.context, told=self.hub.heard is not None)
+        teller = Teller(asked, topic, standing.context)
         if topic.subject is SourceSystem:
             return Begun(teller, subscriber, Position("", 0))
         return await self._placed(teller, subscriber, held)

@@ -50,18 +50,20 @@ def written_of(logged: Logged, *, versioned: bool = False) -> Written:
 
 
 class Teller:
-    """Makes messages by one document. ``told``: what keeps values here has let go of those older than an event by
-    the time that its messages are made, so that no value needs to be looked at for it.
-    """
+    """Makes messages by one document."""
 
-    def __init__(self, asked: Asked, topic: Topic, context: MakeContext, *, told: bool = False) -> None:
+    def __init__(self, asked: Asked, topic: Topic, context: MakeContext) -> None:
         self.asked, self.topic, self.context = asked, topic, context
-        self._told = told
 
-    async def of_event(self, logged: Logged, seen: Sequence[Seen], kind: ChangeKind) -> Made:
-        """The messages about an event; all but the last go on before it, so that none is lost in between."""
+    async def of_event(
+        self, logged: Logged, seen: Sequence[Seen], kind: ChangeKind, *, heard: bool = False
+    ) -> Made:
+        """The messages about an event; all but the last go on before it, so that none is lost in between.
+
+        ``heard``: what keeps values here has let go of those older than the event, so that none must be looked at for it.
+        """
         position, event = logged.position, logged.event
-        written = None if self._told and kind is ChangeKind.LIVE else written_of(logged)
+        written = None if heard else written_of(logged)
         context = self.context(written)
         found = await self._objects(context, seen)
         before = to_cursor(Position(position.epoch, position.sequence - 1))
@@ -116,10 +118,10 @@ def _reasons(seen: Sequence[Seen], id: str) -> Sequence[Any]:
 
 
 class Group:
-    """The subscribers of one document, variables and rights."""
+    """The subscribers of one document, variables and rights. ``heard`` is said of the events that come here."""
 
-    def __init__(self, likeness: Any, teller: Teller, home: Home) -> None:
-        self.likeness, self.teller, self._home = likeness, teller, home
+    def __init__(self, likeness: Any, teller: Teller, home: Home, *, heard: bool) -> None:
+        self.likeness, self.teller, self._home, self._heard = likeness, teller, home, heard
         self.facets: Mapping[str, frozenset[str]] = teller.topic.facets
         self._subscribers: dict[Subscriber, None] = {}
         self._pipeline: Pipeline[Made] = Pipeline(self._deliver)
@@ -142,6 +144,8 @@ class Group:
 
     def occur(self, logged: Logged, seen: Sequence[Seen]) -> None:
         """Something happened to objects that may be of interest here."""
+        if not self._subscribers:
+            return
         if len(self._pipeline) >= MOST_WAITING:
             self.end("Events come faster than this document can be answered.", "EVENTS_GAP", SLOW_HINT)
             return
@@ -154,7 +158,7 @@ class Group:
 
     async def _make(self, logged: Logged, seen: Sequence[Seen]) -> Made:
         try:
-            return await self.teller.of_event(logged, seen, ChangeKind.LIVE)
+            return await self.teller.of_event(logged, seen, ChangeKind.LIVE, heard=self._heard)
         except Exception:
             log.exception("an event could not be told")
             return Made(logged.position, (), failed=True)

@@ -64,7 +64,9 @@ class Hub:
         place = (teller.topic.subject, subscriber.rights)
         room = self._rooms.get(place)
         if not room:
-            room = self._rooms[place] = Room(teller.topic.subject, teller.context)
+            room = self._rooms[place] = Room(
+                teller.topic.subject, teller.context, kept=self.heard is not None
+            )
         room.group(likeness, teller).join(subscriber, since)
         return True
 

@@ -10,6 +10,8 @@ from gateway.subscriptions.group import MOST_WAITING, Group, Teller, written_of
 from gateway.subscriptions.index import Index, Shelf
 from gateway.subscriptions.pipeline import Pipeline
 from gateway.subscriptions.standing import MakeContext
+from resolvers.eager import together
+from resolvers.edges import EXPOSED, Edge
 from resolvers.loaders import Answer
 from resolvers.subscriptions import Seen, attributes_of, keys_in
 from schema.base import KEYS, split_key
@@ -19,17 +21,33 @@ log = logging.getLogger("crossdock.subscriptions")
 
 
 async def seen_of(
-    make: MakeContext, subject: type, logged: Logged, keys: Sequence[str], selected: frozenset[type]
+    make: MakeContext,
+    subject: type,
+    logged: Logged,
+    keys: Sequence[str],
+    selected: frozenset[type],
+    *,
+    owners: bool = False,
 ) -> list[Seen]:
     """The objects of an event, read live: no row is older than the event. An item is known by its key alone.
 
-    ``selected`` are the classes that will be asked for next: what the same read brings of them comes along.
+    ``selected`` are the classes that will be asked for next: what the same read brings of them comes along, and with
+    ``owners`` what the owners say of the object is read too, so that all who are told find it at hand.
     """
     if subject is Item:
         return [Seen(key, Answer(Item(split_key(key)[0])), logged.event) for key in keys]
     context = make(written_of(logged, versioned=True))
     context.bounds.selected = selected
-    answers = await context.loaders.load_set(subject, "id", list(keys), False)
+    reads = [context.loaders.load_set(subject, "id", list(keys), False)]
+    if owners:
+        exposed = EXPOSED[subject]
+        edges = [edge for name in exposed.owners if isinstance(edge := exposed.fields[name], Edge)]
+        reads += [
+            context.loaders.load_set(edge.target, edge.by, list(keys), edge.reads_many)
+            for edge in edges
+            if edge.target in selected and edge.key == KEYS[subject]["id"]
+        ]
+    answers, *_ = await together(reads)
     return [Seen(key, answer, logged.event) for key, answer in zip(keys, answers, strict=True)]
 
 
@@ -40,10 +58,10 @@ class _Read:
 
 
 class Room:
-    """``make`` gives contexts with the rights of the room."""
+    """``make`` gives contexts with the rights of the room; ``kept``: whether what was read is at hand for others."""
 
-    def __init__(self, subject: type, make: MakeContext) -> None:
-        self.subject, self._make = subject, make
+    def __init__(self, subject: type, make: MakeContext, *, kept: bool = False) -> None:
+        self.subject, self._make, self._kept = subject, make, kept
         self._groups: dict[Hashable, Group] = {}
         self._index: Index[Group] = Index(KEYS[subject]["id"])
         self._selected: frozenset[type] = frozenset()
@@ -62,7 +80,7 @@ class Room:
         """The group of those who ask alike."""
         known = self._groups.get(likeness)
         if known is None:
-            known = self._groups[likeness] = Group(likeness, teller, self)
+            known = self._groups[likeness] = Group(likeness, teller, self, heard=self._kept)
             self._index.add(known)
             self._selected |= teller.asked.selected
         return known
@@ -90,7 +108,9 @@ class Room:
 
     async def _read(self, logged: Logged, asked: dict[str, Sequence[Shelf[Group]]]) -> _Read:
         try:
-            seen = await seen_of(self._make, self.subject, logged, list(asked), self._selected)
+            seen = await seen_of(
+                self._make, self.subject, logged, list(asked), self._selected, owners=self._kept
+            )
         except Exception:
             log.exception("the objects of an event could not be read")
             for group in self.groups:

@@ -2,12 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
-from graphql import parse
+from graphql import parse, validate
 
 from gateway.cache.layer import Caching
 from gateway.cache.memory import Memory
@@ -23,11 +23,12 @@ from resolvers.subscriptions import Told, hold_change, inventory_change, order_c
 from schema.changes import ChangeKind
 from schema.errors import SourceUnavailable
 from schema.events import Event
-from schema.logistics import Shipment
+from schema.logistics import Shipment, TrackingEvent
 from schema.material import BalanceView, InventoryBalance, Item
 from schema.production import OrderPlanning, OrderStatus, ProductionOrder
 from schema.quality import QualityHold
-from tests.graph.fakes import NOW, context, pieces, said
+from sources.base import Part
+from tests.graph.fakes import NOW, Spec, context, pieces, said
 from tests.graph.plant import PLANT, number, systems
 from tests.subscribing import happened, quiet, raw, running, take, until_ready
 
@@ -405,3 +406,70 @@ async def test_the_item_of_a_position_needs_no_read() -> None:
         await setup.happen("item:X", "mfg.inventory.moved.v1")
         assert (await take(stream))["data"]["inventoryChanged"]["objectId"] == "item:X"
         assert all(not isinstance(row, Item | QualityHold) for row in setup.plant.wms.rows)
+
+
+async def test_what_is_kept_serves_all_who_are_told() -> None:
+    """With a cache that hears of events first, each system is asked once an event, whatever the number of documents."""
+    caching = Caching(Tiers(Memory(1000, 10_000_000)))
+    documents = [ORDERS, ORDERS.replace("number status", "status"), ORDERS.replace("planning", "p: planning")]
+    async with running(
+        layers=[caching],
+        heard=lambda event: caching.heard(event.touches, event.received_at.timestamp()),
+    ) as setup:
+        streams = [setup.stream(document, s=False) for document in documents]
+        for stream in streams:
+            await until_ready(stream, ROOT)
+        for quantity in ("70", "60"):
+            rows = setup.plant.erp.rows
+            place = next(n for n, row in enumerate(rows) if isinstance(row, OrderPlanning))
+            rows[place] = replace(rows[place], quantity=pieces(quantity, "PCE"))
+            for system in setup.plant.all:
+                system.asked.clear()
+            await setup.happen(FIRST, at=datetime.now(UTC))
+            for stream in streams:
+                order = (await take(stream))["data"][ROOT]["order"]
+                assert (order.get("planning") or order["p"])["quantity"]["value"] == quantity
+            asked = [read for system in setup.plant.all for read, _ in system.asked]
+            # The item is master data, and known since the first event.
+            assert sorted(set(asked) - {"items"}) == ["holds", "orders"]
+            assert len(asked) == len(set(asked)) + 1  # the ERP's orders and the MES's
+        assert [ctx.unplanned for ctx in setup.contexts if ctx.unplanned] == []
+
+
+PARTNERS = (
+    """subscription P1_ThreePlFeed { shipmentChanged(filter: {carriers: ["3pl-7"]}, after: "c_000912") { cursor replay
+    previousStatus shipment { number status lines { number shipped { value unit } } } trackingEvent { sourceCode occurredAt
+    } } }""",
+    """subscription P2_CustomerFeed { shipmentChanged(filter: {customers: ["cust-42"], statuses: [SHIPPED, IN_TRANSIT,
+    OUT_FOR_DELIVERY, DELIVERED, EXCEPTION]}) { cursor event { occurredAt recordedAt } shipment { number status transport {
+    eta publicUrl } } } }""",
+    """subscription P7_ContractMakerReleases { productionOrderChanged(filter: {plants: ["cm-plant"]}) { cursor event { type
+    occurredAt } order { number status } changed } }""",
+)
+
+
+@pytest.mark.parametrize("document", PARTNERS)
+def test_what_partners_ask_for_is_valid(document: str) -> None:
+    """Their feeds fit the schema."""
+    assert validate(graphql_schema(), parse(document)) == []
+
+
+async def test_the_event_of_a_message_tells_what_the_carrier_said() -> None:
+    """The report of the same instant, by the plan and by the reference; none where another event is told."""
+    document = """subscription { shipmentChanged(filter: {numbers: ["S100"]}, snapshot: false) {
+      trackingEvent { sourceCode location } } }"""
+    plant = systems()
+    plant.tms.specs.append(Spec("reports", (Part(TrackingEvent, "shipment", True),)))
+    plant.tms.rows += [
+        TrackingEvent("S100", str(n), NOW + timedelta(hours=n), NOW, code, said("TMS"))
+        for n, code in enumerate(("AF", "X6"))
+    ]
+    async with running(plant=plant) as setup:
+        stream = setup.stream(document)
+        await take(stream)
+        tracked = "mfg.shipment.tracked.v1"
+        await setup.happen("ship:S100", tracked, at=NOW + timedelta(hours=1))
+        await setup.happen("ship:S100", tracked, at=NOW + timedelta(hours=2))
+        await setup.happen("ship:S100", "mfg.shipment.changed.v1", at=NOW + timedelta(hours=1))
+        told = [(await take(stream))["data"]["shipmentChanged"]["trackingEvent"] for _ in range(3)]
+        assert told == [{"sourceCode": "X6", "location": None}, None, None]
