@@ -1,6 +1,5 @@
 """Field specifications compiled into functions: (row, rows around it, context) → value of the attribute."""
 
-import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
@@ -14,7 +13,7 @@ from sources.rest.conditions import compile_where
 from sources.rest.config import check_zone
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.paths import compile_path
-from sources.rest.spec import FieldSpec, ProvenanceSpec
+from sources.rest.spec import HOLE, FieldSpec, ProvenanceSpec
 from sources.rest.times import day_and_clock, day_reader, duration_reader, instant_reader
 from sources.rest.values import (
     Convert,
@@ -27,8 +26,6 @@ from sources.rest.values import (
     unit_reader,
 )
 from sources.spelling import inward, same
-
-_HOLE = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def _template(template: str) -> Getter:
 
 def template_filler(template: str) -> tuple[list[str], Convert]:
     """The paths of a template, and the function from their values to its text; None where one is missing."""
-    pieces = _HOLE.split(template)
+    pieces = HOLE.split(template)
     fixed = pieces[::2]
 
     def fill(values: Any) -> Any:

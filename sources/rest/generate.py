@@ -77,6 +77,12 @@ class Reach:
         """The expression of what a getter gives."""
         return f"{writer.constant(get)}(row, up, ctx)"
 
+    def each(
+        self, writer: "Writer", target: str, spec: FieldSpec, element: Kind, fallback: Any, get: Getter
+    ) -> None:
+        """Write how an attribute is made of the elements of a list."""
+        writer.interpreted(target, fallback, get)
+
 
 def around(out: int) -> str:
     """The expression of the row so many rows out."""
@@ -166,6 +172,8 @@ class Writer:
             self._converted(target, spec, kind, fallback)
         elif _gathered(spec, kind):
             self._gathered(target, spec, fallback)
+        elif spec.each is not None and spec.fields is None and get_origin(kind.base) is tuple:
+            self.reach.each(self, target, spec, kind_of(kind.base.__args__[0]), fallback, get)
         else:
             self.interpreted(target, fallback, get)
 

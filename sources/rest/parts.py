@@ -141,6 +141,35 @@ class Asked:
                         index.setdefault(told, []).append(place)
         return index.get(values, [])
 
+    def single(self, positions: tuple[int, ...], size: int) -> dict[Any, int] | None:
+        """The place of every key that no other has the same values as at these positions; a lone value as it is.
+
+        None where keys have not ``size`` parts, or rows do not say them by their parts.
+        """
+        if any(len(key) != size for key in self.expected) or (positions == (0,) and size > 1):
+            return None
+        if len(positions) == 1:
+            told: list[Any] = [key[positions[0]] for key in self.expected]
+        else:
+            told = [tuple([key[i] for i in positions]) for key in self.expected]
+        places = {value: place for place, value in enumerate(told)}
+        if len(places) < len(told):
+            seen: set[Any] = set()
+            for value in told:
+                if value in seen:
+                    places.pop(value, None)
+                seen.add(value)
+        return places
+
+    def several(self, keys: Any) -> list[int]:
+        """The places of the asked keys among whole keys."""
+        if len(keys) == 1:
+            return self.find((0,), split_key(keys[0]))
+        found: dict[int, None] = {}
+        for key in keys:
+            found.update(dict.fromkeys(self.find((0,), split_key(key))))
+        return list(found)
+
     def told(self, place: int, positions: tuple[int, ...], values: tuple[str, ...]) -> bool:
         """Whether these values say all of a cut key, so that there is no doubt."""
         key = self.ours[place]

@@ -20,7 +20,7 @@ from schema.errors import (
 from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
 from sources.http import Pairs, Transport
 from sources.references import KINDS, referred
-from sources.rest.assemble import Cells, Shape, Trouble, assemble_page
+from sources.rest.assemble import Cells, Shape, Trouble, assemble_page, assemble_typed_page
 from sources.rest.client import Payload, RestClient
 from sources.rest.config import ReadSpec, RestConfig, SearchSpec
 from sources.rest.environment import Environment, Getter
@@ -157,6 +157,8 @@ class _Calling:
         self.rows_of = compile_rows(spec.rows)
         self.pager = Pager(spec.paging)
         self.error = None if spec.error is None else Trouble(spec.error, env)
+        self._row_name = row
+        self._shapes: dict[frozenset[type], Typed | None] = {}
         for wanted in spec.wanted:
             if wanted not in {part.type.__name__ for part in self.parts}:
                 env.fail(f"{place}.wanted", f"{wanted!r} is not among its parts")
@@ -210,6 +212,17 @@ class _Calling:
                 f"{self.source.code}: no rows at {self.call_spec.rows!r} of the answer: {error}"
             ) from error
 
+    def typed(self, wants: frozenset[type]) -> Typed | None:
+        """How answers are decoded into records where these classes are wanted; None where they are not."""
+        if wants not in self._shapes:
+            spec, row = self.call_spec, self.source.config.rows[self._row_name]
+            plain = spec.error is None and spec.row_error is None
+            place, paths = f"rows.{self._row_name}", self.pager.paths()
+            self._shapes[wants] = (
+                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
+            )
+        return self._shapes[wants]
+
 
 class _Piece(NamedTuple):
     """Rows of one answer; ``again`` gives them as they are in it where they are records."""
@@ -231,7 +244,6 @@ class _Reading(_Calling):
         self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
         self.paged = spec.paging.style != "none"
-        self._shapes: dict[frozenset[type], Typed | None] = {}
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
             source.env.fail(
@@ -239,17 +251,6 @@ class _Reading(_Calling):
                 f"the rows do not say which key they belong to: map {', '.join(first.attributes)} of "
                 f"{first.part.type.__name__}, or leave out keys to make one call a key",
             )
-
-    def typed(self, wants: frozenset[type]) -> Typed | None:
-        """How answers are decoded into records where these classes are wanted; None where they are not."""
-        if wants not in self._shapes:
-            spec, row = self.spec, self.source.config.rows[self.spec.row]
-            plain = spec.error is None and spec.row_error is None
-            place, paths = f"rows.{spec.row}", self.pager.paths()
-            self._shapes[wants] = (
-                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
-            )
-        return self._shapes[wants]
 
     async def fetch(self, batch: Batch) -> Bundle:
         """The bundle of a batch; raises SourceError where the whole call failed."""
@@ -347,13 +348,25 @@ class _Searching(_Calling):
         if filters is None:
             return Page([], {wanted: [] for wanted in query.wants}, None, 0)
         now = turn(self.spec.paging, query.cursor, min(query.first, self.spec.max_page))
-        payload = await self._ask(now, filters, query)
-        rows, cursor, total = self.pager.cut(now, self.rows(payload), payload.value, payload.headers)
-        page = assemble_page(self.shape, rows, query.wants, payload.fetched_at)
+        records = self.typed(query.wants)
+        payload = await self._ask(now, filters, query, records)
+        found = self.rows(payload) if payload.typed is None else payload.typed
+        rows, cursor, total = self.pager.cut(now, found, payload.value, payload.headers)
+        if payload.typed is None or records is None:
+            page = assemble_page(self.shape, rows, query.wants, payload.fetched_at)
+        else:
+            again = partial(self._again, now, payload)
+            page = assemble_typed_page(self.shape, records, rows, again, query.wants, payload.fetched_at)
         page.cursor, page.total = cursor, total
         return page
 
-    async def _ask(self, now: Turn, filters: list[tuple[str, str]], query: Query) -> Payload:
+    def _again(self, now: Turn, payload: Payload) -> list[Any]:
+        """The rows of the page as they are in the answer."""
+        return self.pager.cut(now, self.rows_of(payload.again()), payload.value, payload.headers)[0]
+
+    async def _ask(
+        self, now: Turn, filters: list[tuple[str, str]], query: Query, records: Typed | None
+    ) -> Payload:
         spec = self.spec
         params = [*spec.params.items(), *wanted_params(spec, query.wants)]
         body = None if spec.body is None else filled_body(spec.body, {})
@@ -366,7 +379,9 @@ class _Searching(_Calling):
                 body = put(body or {}, name, values[0] if single else values)
         else:
             params += filters
-        return await self.send(now, spec.path, params, dict(spec.headers), body, query.deadline)
+        answer_of = None if records is None else records.answer
+        headers = dict(spec.headers)
+        return await self.send(now, spec.path, params, headers, body, query.deadline, answer_of=answer_of)
 
 
 def _number(text: str) -> int | str:

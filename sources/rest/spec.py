@@ -3,12 +3,15 @@
 A plain string is a dotted path. Everything else is a table of options, one model here, checked before the first call.
 """
 
+import re
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sources.spelling import Spelling
 
+HOLE = re.compile(r"\{([^{}]*)\}")
+"""A path in a template."""
 Condition: TypeAlias = str | int | bool | tuple[str | int | bool, ...]
 
 
@@ -76,6 +79,16 @@ class FieldSpec(Model):
     @classmethod
     def _text(cls, data: Any) -> Any:
         return {"path": data} if isinstance(data, str) else data
+
+    def paths(self) -> list[str]:
+        """Every path in it but that of ``each``; those of nested objects are not told."""
+        plain = (self.path,) if isinstance(self.path, str) else self.path or ()
+        refs = [part.partition(":")[0] for part in self.ref or () if not part.startswith("=")]
+        holes = [] if self.template is None else HOLE.split(self.template)[1::2]
+        conditions = [path for rule in self.rules or () for path in rule.when]
+        others = [path for path in (self.time, self.quantity) if path is not None]
+        inner = [] if self.unit is None else self.unit.paths()
+        return [*plain, *refs, *holes, *conditions, *others, *inner, *(self.flags or ())]
 
 
 class ProvenanceSpec(Model):
