@@ -48,6 +48,11 @@ class Memory:
         """About how many bytes the entries take."""
         return float(self._entries.currsize)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything can be kept at all."""
+        return self._max_entries > 0 and self._entries.maxsize > 0
+
     def column(
         self,
         shelf: str,
@@ -60,6 +65,8 @@ class Memory:
 
         ``given`` takes their entries, where somebody wants to know them.
         """
+        if not self._entries:
+            return Column([ABSENT] * len(keys), 0, LATER, LATER)
         entries, epoch, valid, now = self._entries, self.marks.epoch, self.marks.valid, self._clock()
         cells: list[Cell] = []
         oldest = oldest_absent = LATER

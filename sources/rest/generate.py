@@ -77,11 +77,9 @@ class Reach:
         """The expression of what a getter gives."""
         return f"{writer.constant(get)}(row, up, ctx)"
 
-    def each(
-        self, writer: "Writer", target: str, spec: FieldSpec, element: Kind, fallback: Any, get: Getter
-    ) -> None:
+    def each(self, writer: "Writer", target: str, spec: FieldSpec, element: Kind, get: Getter) -> None:
         """Write how an attribute is made of the elements of a list."""
-        writer.interpreted(target, fallback, get)
+        writer.interpreted(target, (), get)
 
 
 def around(out: int) -> str:
@@ -121,11 +119,10 @@ class Writer:
 
     def finish(self, arguments: str) -> Any:
         """The function."""
-        if self.env.reference:
-            self.lines[:] = ["    raise Irregular"]
-        source = "\n".join([f"def made({arguments}):", *self.lines])
+        lines = ["    raise Irregular"] if self.env.reference else self.lines
+        source = "\n".join([f"def made({arguments}):", *lines])
         # The text holds no word of a configuration: see the head of this module.
-        exec(compile(source, f"<{type(self).__name__} of {len(self.lines)} lines>", "exec"), self.space)  # noqa: S102
+        exec(compile(source, f"<{type(self).__name__} of {len(lines)} lines>", "exec"), self.space)  # noqa: S102
         return self.space["made"]
 
     def path(self, path: str) -> str:
@@ -173,7 +170,7 @@ class Writer:
         elif _gathered(spec, kind):
             self._gathered(target, spec, fallback)
         elif spec.each is not None and spec.fields is None and get_origin(kind.base) is tuple:
-            self.reach.each(self, target, spec, kind_of(kind.base.__args__[0]), fallback, get)
+            self.reach.each(self, target, spec, kind_of(kind.base.__args__[0]), get)
         else:
             self.interpreted(target, fallback, get)
 

@@ -102,9 +102,7 @@ class Records(Reach):
         """Getters read objects, not records."""
         raise Untyped
 
-    def each(
-        self, writer: Writer, target: str, spec: FieldSpec, element: Any, fallback: Any, get: Getter
-    ) -> None:
+    def each(self, writer: Writer, target: str, spec: FieldSpec, element: Any, get: Getter) -> None:
         """A list of values or of objects, each once; what is nothing is left out."""
         bare = not any(_inner(path) for path in spec.paths())
         found, node = self.way(writer, spec.each or "", "values" if bare else "list")
