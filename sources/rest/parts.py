@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schema.base import KEYS, split_key
+from schema.base import KEYS, join_key, split_key
 from schema.errors import MappingError
 from sources.base import Part
 from sources.rest.environment import Context, Environment, Getter
@@ -124,6 +124,7 @@ class Asked:
     cut: set[int] = field(default_factory=set)
     spellings: tuple[Spelling, ...] = ()
     _index: dict[tuple[int, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
+    _joined: dict[str, list[int]] = field(default_factory=dict)
 
     def find(self, positions: tuple[int, ...], values: tuple[str, ...]) -> list[int]:
         """Places of the asked keys that have these values at these positions."""
@@ -146,11 +147,12 @@ class Asked:
 
         None where keys have not ``size`` parts, or rows do not say them by their parts.
         """
-        if any(len(key) != size for key in self.expected) or (positions == (0,) and size > 1):
+        if (positions == (0,) and size > 1) or not {*map(len, self.expected)} <= {size}:
             return None
+        told: list[Any] = self.expected
         if len(positions) == 1:
-            told: list[Any] = [key[positions[0]] for key in self.expected]
-        else:
+            told = [key[positions[0]] for key in self.expected]
+        elif positions != tuple(range(size)):
             told = [tuple([key[i] for i in positions]) for key in self.expected]
         places = {value: place for place, value in enumerate(told)}
         if len(places) < len(told):
@@ -163,8 +165,12 @@ class Asked:
 
     def several(self, keys: Any) -> list[int]:
         """The places of the asked keys among whole keys."""
-        if len(keys) == 1:
-            return self.find((0,), split_key(keys[0]))
+        joined = self._joined
+        if not joined:
+            for place, key in enumerate(self.expected):
+                joined.setdefault(join_key(*key), []).append(place)
+        if len(keys) == 1 and (places := joined.get(keys[0])) is not None:
+            return places
         found: dict[int, None] = {}
         for key in keys:
             found.update(dict.fromkeys(self.find((0,), split_key(key))))
