@@ -15,16 +15,8 @@ import msgspec
 from sources.rest.environment import Environment, Getter
 from sources.rest.fields import provenance_getters
 from sources.rest.filling import Fill, Piece, filler, whole_keys
-from sources.rest.generate import (
-    Attribute,
-    Build,
-    Reach,
-    Writer,
-    around,
-    constructor,
-    provenance_maker,
-    values_maker,
-)
+from sources.rest.generate import Attribute, Build, Reach, Writer, around
+from sources.rest.makers import constructor, provenance_maker, values_maker
 from sources.rest.mapping import Maker
 from sources.rest.parts import Linked
 from sources.rest.paths import split_path
