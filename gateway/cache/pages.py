@@ -127,7 +127,7 @@ class CachedSearch:
 
 
 def _sound(leaf: Any) -> bool:
-    return not any(isinstance(cell, SourceError) for column in leaf.columns for cell in column)
+    return not any(issubclass(kind, SourceError) for column in leaf.columns for kind in {*map(type, column)})
 
 
 def leaf_of(parts: Sequence[Part]) -> type:

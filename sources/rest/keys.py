@@ -56,7 +56,7 @@ class KeyParts:
         joined = "".join(keys)
         split = split_key if "%" in joined else _split_plain
         ours = [split(key) for key in keys]
-        if self._plain and _bare(joined) and all(len(key) <= len(self.names) for key in ours):
+        if self._plain and _bare(joined) and max(map(len, ours), default=0) <= len(self.names):
             return Asked(ours, ours, ours, set(), self.spellings)
         out, back = self._out, self._in
         theirs = [tuple([write(part) for write, part in zip(out, key, strict=False)]) for key in ours]

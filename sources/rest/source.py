@@ -257,8 +257,11 @@ class _Reading(_Calling):
         asked = self.keys.ask(batch.keys)
         cells = Cells(self.shape, asked, batch.wants, self.kind, self.source.report)
         todo = calls(self.spec, self.keys, asked, batch.wants)
-        limit = asyncio.Semaphore(self.spec.parallel)
-        answers = await _together([partial(self._answer, call, batch, limit) for call in todo])
+        if len(todo) == 1:
+            answers = [await self._answer(todo[0], batch)]
+        else:
+            limit = asyncio.Semaphore(self.spec.parallel)
+            answers = await _together([partial(self._in_turn, call, batch, limit) for call in todo])
         failures = [answer for answer in answers if isinstance(answer, SourceError)]
         if failures and len(failures) == len(todo) and (len(todo) == 1 or isinstance(failures[0], _WHOLE)):
             raise failures[0]
@@ -271,12 +274,16 @@ class _Reading(_Calling):
                     self._add(cells, piece, fetched_at, call.places[0] if self.echo else None, batch.wants)
         return cells.finish()
 
-    async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
+    async def _answer(self, call: Call, batch: Batch) -> Any:
+        """What one call brought, or why it failed."""
+        try:
+            return await self._pages(call, batch)
+        except SourceError as error:
+            return error
+
+    async def _in_turn(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
         async with limit:
-            try:
-                return await self._pages(call, batch)
-            except SourceError as error:
-                return error
+            return await self._answer(call, batch)
 
     def _add(
         self, cells: Cells, piece: _Piece, fetched_at: datetime, echo: int | None, wants: frozenset[type]
@@ -318,8 +325,6 @@ class _Reading(_Calling):
 
 async def _together(jobs: list[Any]) -> list[Any]:
     """The results of all jobs in order; none is left running when one is cancelled."""
-    if len(jobs) == 1:
-        return [await jobs[0]()]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(job()) for job in jobs]
     return [task.result() for task in tasks]
