@@ -363,9 +363,9 @@ class CachedRead:
         """Keep what may be of use later, where this process keeps anything."""
         if not self._memory.keeps:
             return
-        for key, entry in entries.items():
-            if self._lifetime(policy, entry.cell) > 0:
-                self._memory.keep(shelf.name, key, entry)
+        if policy.lifetime <= 0 or policy.negative_max_age <= 0:
+            entries = {key: one for key, one in entries.items() if self._lifetime(policy, one.cell) > 0}
+        self._memory.keep_all(shelf.name, entries)
 
     @staticmethod
     def _lifetime(policy: Policy, cell: Cell) -> float:

@@ -33,11 +33,12 @@ class Entry:
     """A cell that was read: a row, a list of rows, a page, or None (the system does not know the key).
 
     ``read_at`` is when the call that brought it was sent. ``until`` is when it has had its time, whatever is asked;
-    ``checked`` up to which change of the marks this process has found it valid. Two with the same cell, instant and tags
+    ``checked`` up to which change of the marks this process has found it valid, ``size`` about how many bytes it takes
+    while it is kept here. Two with the same cell, instant and tags
     are equal.
     """
 
-    __slots__ = ("_key", "_tags", "_tell", "cell", "checked", "read_at", "until")
+    __slots__ = ("_key", "_tags", "_tell", "cell", "checked", "read_at", "size", "until")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Entry:
         self.read_at = read_at
         self.until = until
         self.checked = -1
+        self.size = 0.0
         self._tags = tags
         self._tell = tell
         self._key = key
