@@ -9,11 +9,21 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 QUICK = 0.00003
 """Seconds; a turn of the loop that took less has done nothing for anybody."""
+TIMES = 2.0
+"""On a slow machine: so many times the quickest turn that was ever seen."""
 LONGEST = 0.01
 """Seconds after which a lull is not waited for any more."""
+
+
+class _Waiting(NamedTuple):
+    until: float
+    since: int
+    """The turn before which it came."""
+    go: Callable[[], None]
 
 
 class Lull:
@@ -22,25 +32,30 @@ class Lull:
     def __init__(self, longest: float = LONGEST, clock: Callable[[], float] = time.perf_counter) -> None:
         self._longest = longest
         self._clock = clock
-        self._waiting: deque[tuple[float, Callable[[], None]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._turned = 0.0
+        self._turns = 0
+        self._quickest = float("inf")
         self._running: asyncio.AbstractEventLoop | None = None
 
     def wait(self, go: Callable[[], None]) -> None:
-        """Have something called, not before the next turn of the loop."""
+        """Have something called, not before a whole turn of the loop is over."""
         loop, now = asyncio.get_running_loop(), self._clock()
         if self._running is not loop:
             # A loop that ended took its turns with it, and what waited there.
             self._waiting.clear()
             self._running, self._turned = loop, now
             loop.call_soon(self._turn, loop)
-        self._waiting.append((now + self._longest, go))
+        self._waiting.append(_Waiting(now + self._longest, self._turns, go))
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         now, waiting = self._clock(), self._waiting
-        lull = now - self._turned < QUICK
-        while waiting and (lull or waiting[0][0] <= now):
-            waiting.popleft()[1]()
+        took = now - self._turned
+        self._quickest = min(self._quickest, took)
+        lull = took <= max(QUICK, TIMES * self._quickest)
+        while waiting and waiting[0].since < self._turns and (lull or waiting[0].until <= now):
+            waiting.popleft().go()
+        self._turns += 1
         if waiting:
             self._turned = self._clock()
             loop.call_soon(self._turn, loop)

@@ -90,7 +90,7 @@ class Bench:
         self.clock = Clock()
         self.world = World(self.clock)
         self.memory = Memory(clock=self.clock)
-        self.caching = Caching(Tiers(self.memory, store, self.clock, lull=lull or Lull()))
+        self.caching = Caching(Tiers(self.memory, store, self.clock, lull=lull or Lull(longest=0.0)))
         config = SystemConfig(
             code="ERP", adapter="rest", kind=SystemKind.ERP, cache={"Item": rule}, **settings
         )
