@@ -1,11 +1,13 @@
 """From text to a document that is safe to run: lexed, measured, validated, and remembered by its hash."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FieldNode,
@@ -84,8 +86,7 @@ class Documents:
         self.limits = limits
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self._kept: OrderedDict[str, tuple[Document, int]] = OrderedDict()
-        self._bytes = 0
+        self._kept: LRUCache[str, tuple[Document, int]] = LRUCache(max_bytes, getsizeof=itemgetter(1))
         self._describe = describe
 
     def __len__(self) -> int:
@@ -94,10 +95,7 @@ class Documents:
     def by_hash(self, sha256: str) -> Document | None:
         """A document seen before, by the SHA-256 of its text in lower-case hex."""
         found = self._kept.get(sha256)
-        if found is None:
-            return None
-        self._kept.move_to_end(sha256)
-        return found[0]
+        return None if found is None else found[0]
 
     def prepare(self, text: str) -> Document:
         """The document, ready to run; raises DocumentRefused beyond a limit and DocumentInvalid otherwise."""
@@ -146,11 +144,10 @@ class Documents:
             raise DocumentInvalid(code, errors)
 
     def _keep(self, document: Document, size: int) -> None:
-        self._kept[document.sha256] = (document, size)
-        self._bytes += size
-        while self._kept and (len(self._kept) > self.max_entries or self._bytes > self.max_bytes):
-            _, (_, freed) = self._kept.popitem(last=False)
-            self._bytes -= freed
+        with suppress(ValueError):  # It alone is larger than all that may be kept.
+            self._kept[document.sha256] = (document, size)
+        while len(self._kept) > self.max_entries:
+            self._kept.popitem()
 
 
 def hash_of(text: str) -> str:

@@ -38,6 +38,7 @@ async def test_while_the_system_is_being_asked_the_next_ones_gather() -> None:
     await asyncio.sleep(0)
     third = asyncio.create_task(bench.cells("C"))
     await asyncio.sleep(0.01)
+    await settle()
     assert bench.world.keys == [("A",), ("B", "C")]
     bench.world.gate.set()
     await asyncio.gather(first, second, third)
@@ -131,8 +132,10 @@ async def test_an_urgent_request_does_not_wait_in_a_slower_lane() -> None:
     await settle()
     waiting.append(asyncio.create_task(bench.cells("A", lane=Lane.SHOP_FLOOR)))
     await asyncio.sleep(0.01)
+    await settle()
     waiting.append(asyncio.create_task(bench.cells("A", lane=Lane.BACKGROUND)))
     await asyncio.sleep(0.01)
+    await settle()
     assert [batch.lane for batch in bench.world.asked] == [Lane.ANALYTICS, Lane.SHOP_FLOOR]
     bench.world.gate.set()
     await asyncio.gather(*waiting)
@@ -148,6 +151,7 @@ async def test_a_call_sent_too_early_is_not_good_enough_for_a_strict_request() -
     joined = asyncio.create_task(bench.cells("A"))
     strict = asyncio.create_task(bench.cells("A", need=bench.within(0)))
     await asyncio.sleep(0.01)
+    await settle()
     assert len(bench.world.asked) == 2
     bench.world.gate.set()
     await asyncio.gather(first, joined, strict)

@@ -166,3 +166,42 @@ def test_what_was_forgotten_is_not_silence() -> None:
     for number in range(6):
         marks.note(Invalidation((f"po:{number}",), START))
     assert not marks.silent(("item:A",), epoch)
+
+
+def test_tags_are_worked_out_when_they_matter_and_once() -> None:
+    """As long as nothing was marked since an entry was read, nobody asks what it speaks of."""
+    asked: list[str] = []
+
+    def tell(key: str, cell: Any) -> tuple[str, ...]:
+        asked.append(key)
+        return (f"item:{cell.number}",)
+
+    memory = Memory(clock=Clock())
+    memory.keep_all("s", {key: Entry(an_item(key), START, tell=tell, key=key) for key in "AB"})
+    assert len(memory.column("s", ["A", "B"], START, START).cells) == 2
+    assert asked == []
+    memory.marks.note(Invalidation(("item:A",), START))
+    assert [memory.look("s", key) is not None for key in "AB"] == [False, True]
+    assert [memory.look("s", key) is not None for key in "AB"] == [False, True]
+    assert asked == ["A", "B"]
+
+
+def test_a_write_that_is_waited_for_is_looked_for_in_later_answers() -> None:
+    """Read after the mark, and all the same not valid until the owner's version has moved."""
+    marks, written = Marks(), Written(START, frozenset({"item:A"}), "ERP", None, "7")
+    marks.note(Invalidation(("item:A",), START, written))
+    assert not marks.valid(an_entry(at=START + 1, version="7"), START + 1)
+    assert marks.valid(an_entry(at=START + 1, version="8"), START + 1)
+    assert marks.valid(an_entry(at=START + 100, version="7"), START + 100)
+
+
+def test_a_full_memory_makes_room_for_a_whole_column() -> None:
+    """Of more than there is room for the last stay; what they take is counted right when all are gone."""
+    clock = Clock()
+    memory = Memory(max_entries=3, clock=clock)
+    memory.keep_all("s", {number: an_entry(number) for number in "ABCDE"})
+    memory.keep_all("s", {"E": an_entry("E", START + 1)})
+    assert [memory.look("s", number) is not None for number in "ABCDE"] == [False, False, True, True, True]
+    memory.marks.note(Invalidation((), START + 2))
+    assert [memory.look("s", number) for number in "CDE"] == [None] * 3
+    assert abs(memory.bytes) < 1
