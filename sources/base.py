@@ -112,6 +112,17 @@ class Lifetime(NamedTuple):
         return self.read_at + self.max_age
 
 
+class Receipt(Protocol):
+    """What a peek gave for some keys, for whoever wants to give the very same again."""
+
+    def good(self, need: Need, scope: Scope, tally: "Tally") -> bool:
+        """Whether the same peek would give the very same cells for this need and scope; counted and vouched for as there.
+
+        It may say no without need, so that a real peek is made once in a while.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class Tally:
     """What a call cost: cells found in the tiers of the cache, calls made to the system, and calls shared with others.
@@ -122,6 +133,7 @@ class Tally:
     ``within`` is the request's own bound: nothing lasts longer for it.
     ``parts`` is a list where somebody wants to know what the cells came from: a cache adds its entry of every cell that
     it vouches for. It stays None, and costs nothing, where nobody does.
+    ``receipts`` is a list where somebody will ask for the same again: a peek that gave a cell for every key may add one.
     """
 
     l1: int = 0
@@ -131,6 +143,7 @@ class Tally:
     tightest: Lifetime | None = None
     within: float | None = None
     parts: list[Any] | None = None
+    receipts: list[Receipt] | None = None
 
     def lasts(self, max_age: float, read_at: float) -> None:
         """Vouch for cells that were read at a moment: they may be used for so many seconds from then."""

@@ -99,6 +99,7 @@ class Memory:
         now = self._clock()
         if entry.until <= now or not self.valid(entry, now):
             del self._entries[shelf, key]
+            entry.gone = True
             return None
         return entry
 
@@ -107,6 +108,8 @@ class Memory:
         known = self.look(shelf, key)
         if (known is not None and known.read_at > entry.read_at) or not self.valid(entry, self._clock()):
             return
+        if known is not None and known is not entry:
+            known.gone = True
         with suppress(ValueError):  # It alone is larger than all that may be kept.
             self._entries[shelf, key] = entry
         while len(self._entries) > self._max_entries:

@@ -39,6 +39,8 @@ class Entry:
     """When it has had its time, whatever is asked."""
     checked: int = field(default=-1, compare=False)
     """Up to which change of the marks this process has found it valid."""
+    gone: bool = field(default=False, compare=False)
+    """Whether L1 has let it go because it had had its time, or has another one in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any
 from weakref import WeakSet
 
 from resolvers.context import Context
-from resolvers.loaders import Given, Listed, Loaders
+from resolvers.hops import Given
+from resolvers.loaders import Listed, Loaders
 from resolvers.pages import same_page
 
 MOST_BYTES = 64 << 20
