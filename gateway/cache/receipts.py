@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gateway.cache.memory import Column, Memory
-from gateway.cache.policy import NEVER, Policy, terms_of
+from gateway.cache.policy import NEVER, Policy, fresh_of
 from gateway.cache.store import Entry
 from sources.base import Need, Scope, Tally
 
@@ -37,8 +37,8 @@ class CellsReceipt:
         if self._uses >= TOUCHED or need.written is not None or scope != self._scope:
             return False
         now, epoch, column = self._clock(), self._memory.marks.epoch, self._column
-        terms = terms_of(self._policy, need, now)
-        if column.oldest < terms.fresh or column.oldest_absent < terms.absent:
+        fresh = fresh_of(self._policy, need, now)
+        if column.oldest < fresh or column.oldest_absent < max(fresh, now - self._policy.negative_max_age):
             return False
         valid = self._memory.marks.valid
         for entry in self._entries:

@@ -14,10 +14,9 @@ from strawberry.types import Info
 from strawberry.types.arguments import convert_arguments
 
 from resolvers.execution.fragments import Levels
+from resolvers.execution.preparing import in_short
 
 MOST_ARGUMENTS = 256
-PLAIN = frozenset({str, int, bool, type(None), type(...)})
-"""Values that are equal only where they are written alike: of one variable, that is, which has one type."""
 
 
 class Asking:
@@ -55,7 +54,8 @@ class Asking:
         """What tells the arguments of one operation from those of others; None where that is not told in short."""
         values = executor.variable_values.coerced
         key = tuple([values.get(name, Ellipsis) for name in self._variables])
-        return key if PLAIN.issuperset(map(type, key)) else None
+        # Values of one variable have one type: they are equal only where they are the same.
+        return key if in_short(key) else None
 
     def arguments(self, executor: Executor[Any], definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
         """The arguments for the function. Raises GraphQLError as graphql-core does."""

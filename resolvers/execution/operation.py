@@ -23,6 +23,7 @@ from graphql.execution.executor import Executor
 
 from resolvers.context import Context
 from resolvers.execution.plan import Planner, Selection, Unplanned
+from resolvers.execution.preparing import Prepared
 from resolvers.execution.run import Run
 
 log = logging.getLogger("crossdock.execution")
@@ -80,6 +81,7 @@ class PlanExecution:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self._prepared: OrderedDict[tuple[Any, ...], Prepared] = OrderedDict()
         self._switches: OrderedDict[int, tuple[DocumentNode, tuple[str, ...]]] = OrderedDict()
 
     async def execute(
@@ -92,7 +94,7 @@ class PlanExecution:
         hide_suggestions: bool = False,
     ) -> Executed:
         """Execute an operation of a valid document."""
-        executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+        executor = self._started(document, context, variables, name, hide_suggestions)
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         plan = self._plan(document, executor)
@@ -109,6 +111,32 @@ class PlanExecution:
         context.forget_notes()
         context.unplanned = reason
         return await _reference(executor, reason)
+
+    def _started(
+        self,
+        document: DocumentNode,
+        context: object,
+        variables: Mapping[str, Any],
+        name: str | None,
+        hide_suggestions: bool,
+    ) -> Executor[Any] | list[GraphQLError]:
+        """Graphql-core's executor; what only depends on the document, or on plain variables, is found out once."""
+        place = (id(document), name, hide_suggestions)
+        known = self._prepared.get(place)
+        if known is None or known.document is not document:
+            executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+            if isinstance(executor, Executor):
+                self._prepared[place] = Prepared(document, executor)
+                if len(self._prepared) > MOST_PLANS:
+                    self._prepared.popitem(last=False)
+            return executor
+        coerced = known.coerced(variables)
+        if coerced is not None:
+            return known.executor(context, coerced)
+        executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+        if isinstance(executor, Executor):
+            known.keep(variables, executor.variable_values)
+        return executor
 
     def plans(self) -> list[Plan]:
         """The plans that are kept."""
