@@ -78,6 +78,8 @@ class Bounds:
 class Hop:
     """One read of one system during one operation."""
 
+    __slots__ = ("_bounds", "_inflight", "_memo", "_need", "_next", "_place", "_provider", "_tasks")
+
     def __init__(self, provider: Provider, bounds: Bounds, need: Need = WHATEVER) -> None:
         self._provider = provider
         self._place = provider.system, provider.read.name
@@ -159,7 +161,7 @@ class Hop:
             return now is not None and all(map(is_, now, cells))
         memo, bounds, began = self._memo.setdefault(cls, {}), self._bounds, time.perf_counter()
         tally = bounds.tally(self._need)
-        if receipt and receipt[0].good(self._need, bounds.scope, tally):
+        if receipt and receipt[0](self._need, bounds.scope, tally):
             memo.update(zip(keys, cells, strict=True))
             bounds.calls.append(Call(*self._place, len(keys), time.perf_counter() - began, tally))
             return True

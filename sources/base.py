@@ -112,15 +112,8 @@ class Lifetime(NamedTuple):
         return self.read_at + self.max_age
 
 
-class Receipt(Protocol):
-    """What a peek gave for some keys, for whoever wants to give the very same again."""
-
-    def good(self, need: Need, scope: Scope, tally: "Tally") -> bool:
-        """Whether the same peek would give the very same cells for this need and scope; counted and vouched for as there.
-
-        It may say no without need, so that a real peek is made once in a while.
-        """
-        ...
+Receipt: TypeAlias = Callable[[Need, Scope, "Tally"], bool]
+"""Whether a peek would give the very cells again that it gave (it may say no without need); tallied as the peek is."""
 
 
 @dataclass(slots=True)

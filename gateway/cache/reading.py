@@ -106,7 +106,7 @@ class CachedRead:
         if given is not None and tally.parts is not None:
             tally.parts.extend(given)
         if given is not None and tally.receipts is not None and found.hits == len(keys):
-            tally.receipts.append(CellsReceipt(self._memory, self._clock, policy, scope, given, found))
+            tally.receipts.append(CellsReceipt(self._memory, self._clock, policy, scope, given, found).good)
         return found.cells
 
     async def call(self, batch: Batch) -> Bundle:

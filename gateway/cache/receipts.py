@@ -34,7 +34,9 @@ class CellsReceipt:
     def good(self, need: Need, scope: Scope, tally: Tally) -> bool:
         """Whether a look would give the very same cells for this need and scope."""
         self._uses += 1
-        if self._uses >= TOUCHED or need.written is not None or scope != self._scope:
+        if self._uses >= TOUCHED or need.written is not None:
+            return False
+        if scope is not self._scope and scope != self._scope:
             return False
         now, epoch, column = self._clock(), self._memory.marks.epoch, self._column
         fresh = fresh_of(self._policy, need, now)

@@ -13,10 +13,8 @@ from graphql.execution.values import get_argument_values
 from strawberry.types import Info
 from strawberry.types.arguments import convert_arguments
 
-from resolvers.execution.fragments import Levels
+from resolvers.execution.fragments import Levels, Values
 from resolvers.execution.preparing import in_short
-
-MOST_ARGUMENTS = 256
 
 
 class Asking:
@@ -37,7 +35,7 @@ class Asking:
         self.direct = direct
         self._schema, self._field = schema, field
         self._variables = _variables_of(next(iter(nodes)))
-        self._kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._kept = Values()
         self.levels: Levels | None = None
         """Where its answers are kept, if they follow from its arguments and what is loaded."""
 
@@ -64,11 +62,10 @@ class Asking:
         key = self.place(executor)
         if key is None:
             return self._converted(executor, definition, node)
-        known = self._kept.get(key)
+        known: dict[str, Any] | None = self._kept.get(key)
         if known is None:
-            if len(self._kept) >= MOST_ARGUMENTS:
-                self._kept.clear()
-            known = self._kept[key] = self._converted(executor, definition, node)
+            known = self._converted(executor, definition, node)
+            self._kept.keep(key, known)
         return known
 
     def _converted(

@@ -6,7 +6,8 @@ from typing import Any
 from graphql import DocumentNode
 from graphql.execution.executor import Executor
 
-MOST_VALUES = 256
+from resolvers.execution.fragments import Values
+
 LONGEST = 200
 """Characters of a text beyond which it is not remembered: what is kept of a request must not grow with it."""
 PLAIN = frozenset({str, int, bool, type(None), type(...)})
@@ -40,7 +41,7 @@ class Prepared:
         )
         definitions = executor.operation.variable_definitions or ()
         self._names = tuple([one.variable.name.value for one in definitions])
-        self._known: dict[tuple[Any, ...], Any] = {}
+        self._known = Values()
 
     def coerced(self, variables: Mapping[str, Any]) -> Any | None:
         """The values of an operation's variables, if they were coerced before."""
@@ -51,9 +52,7 @@ class Prepared:
         """Keep what came of some variables."""
         place = self._place(variables)
         if place is not None:
-            if len(self._known) >= MOST_VALUES:
-                self._known.clear()
-            self._known[place] = coerced
+            self._known.keep(place, coerced)
 
     def executor(self, context: object, coerced: Any) -> Executor[Any]:
         """An executor for one run."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from resolvers.execution.fragments import MOST_VALUES
 from resolvers.execution.operation import PlanExecution
-from resolvers.execution.preparing import LONGEST, MOST_VALUES, in_short
+from resolvers.execution.preparing import LONGEST, in_short
 from resolvers.graph import graphql_schema
 from tests.graph.fakes import context, valid
 
