@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import orjson
@@ -269,4 +270,9 @@ def merged(calls: Iterable[list[Any] | None]) -> tuple[Entry, ...] | None:
 
 def encoded(headers: Mapping[str, str]) -> tuple[Header, ...]:
     """Headers as they go over the wire."""
-    return tuple([(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()])
+    return tuple([(_spelled(name), value.encode("latin-1")) for name, value in headers.items()])
+
+
+@lru_cache(64)
+def _spelled(name: str) -> bytes:
+    return name.lower().encode()

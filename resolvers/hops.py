@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import is_
+from typing import NamedTuple
 
 from schema.errors import SourceError, SourceUnavailable
 from sources.base import (
@@ -17,6 +19,7 @@ from sources.base import (
     Page,
     Peek,
     Provider,
+    Receipt,
     Scope,
     Stale,
     Tally,
@@ -42,6 +45,19 @@ class Call:
         return self.tally.tightest
 
 
+class Given(NamedTuple):
+    """Cells as a provider gave them (None: the gateway itself), of one class and in the order of their keys.
+
+    ``receipt`` holds a receipt for them once they were looked up again.
+    """
+
+    provider: Provider | None
+    cls: type
+    keys: Sequence[str]
+    cells: Sequence[Cell]
+    receipt: list[Receipt]
+
+
 @dataclass(slots=True)
 class Bounds:
     """What every call of an operation carries: how long, for whom, and which classes the document asks for."""
@@ -61,6 +77,8 @@ class Bounds:
 
 class Hop:
     """One read of one system during one operation."""
+
+    __slots__ = ("_bounds", "_inflight", "_memo", "_need", "_next", "_place", "_provider", "_tasks")
 
     def __init__(self, provider: Provider, bounds: Bounds, need: Need = WHATEVER) -> None:
         self._provider = provider
@@ -86,9 +104,17 @@ class Hop:
                 await asyncio.shield(wait)
         return [memo[key] for key in keys]
 
-    def _at_hand(self, peek: Peek, cls: type, keys: Sequence[str], memo: dict[str, Cell]) -> list[str]:
+    def _at_hand(
+        self,
+        peek: Peek,
+        cls: type,
+        keys: Sequence[str],
+        memo: dict[str, Cell],
+        receipts: list[Receipt] | None = None,
+    ) -> list[str]:
         """Take what needs no waiting; returns the keys that do."""
         bounds, tally, began = self._bounds, self._bounds.tally(self._need), time.perf_counter()
+        tally.receipts = receipts
         cells = peek(cls, keys, self._need, bounds.scope, tally)
         missing: list[str] = []
         if ABSENT.__class__ in set(map(type, cells)):
@@ -124,6 +150,27 @@ class Hop:
             if peek is None or self._at_hand(peek, cls, missing, memo):
                 return None
         return list(map(memo.__getitem__, keys))
+
+    def again(self, given: Given) -> bool:
+        """Whether the very same cells are at hand for the same keys."""
+        _, cls, keys, cells, receipt = given
+        memo = self._memo.get(cls)
+        if memo or self._provider.peek is None:
+            # What this operation has loaded already holds for all of it.
+            now = self.column(cls, keys)
+            return now is not None and all(map(is_, now, cells))
+        memo, bounds, began = self._memo.setdefault(cls, {}), self._bounds, time.perf_counter()
+        tally = bounds.tally(self._need)
+        if receipt and receipt[0](self._need, bounds.scope, tally):
+            memo.update(zip(keys, cells, strict=True))
+            bounds.calls.append(Call(*self._place, len(keys), time.perf_counter() - began, tally))
+            return True
+        receipt.clear()
+        missing = self._at_hand(self._provider.peek, cls, keys, memo, receipt)
+        same = not missing and all(map(is_, map(memo.__getitem__, keys), cells))
+        if not same:
+            receipt.clear()  # It is for others.
+        return same
 
     def known(self, cls: type, keys: Sequence[str]) -> dict[str, Cell]:
         """The cells of those keys that were answered already."""

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from aiodataloader import DataLoader
 
 from resolvers.eager import together
-from resolvers.hops import Bounds, Hop
+from resolvers.hops import Bounds, Given, Hop
 from schema.base import is_scoped, join_key
 from schema.errors import SourceError, SourceNotMapped
 from sources.base import (
@@ -49,15 +49,6 @@ class Answer(Generic[T]):
     def known(self) -> bool:
         """Whether the absence of a value means that there is none (and not that nobody could say)."""
         return self.value is not None or not self.failures
-
-
-class Given(NamedTuple):
-    """Cells as a provider gave them (None: the gateway itself), of one class and in the order of their keys."""
-
-    provider: Provider | None
-    cls: type
-    keys: Sequence[str]
-    cells: Sequence[Cell]
 
 
 class Listed(NamedTuple):
@@ -184,12 +175,11 @@ class Loaders:
 
     def gives(self, given: Given) -> bool:
         """Whether the very same cells are given for the same keys, without waiting."""
-        provider, cls, keys, cells = given
-        if provider is None:
-            now: list[Cell] | None = list(map(self._local[cls], keys))
+        if given.provider is None:
+            same = all(map(is_, map(self._local[given.cls], given.keys), given.cells))
         else:
-            now = self.hop(provider).column(cls, keys)
-        if now is None or not all(map(is_, now, cells)):
+            same = self.hop(given.provider).again(given)
+        if not same:
             return False
         if self.given is not None:
             self.given.append(given)
@@ -199,14 +189,14 @@ class Loaders:
         self, provider: Provider | None, cls: type, keys: Sequence[str], cells: list[Cell]
     ) -> list[Cell]:
         if self.given is not None:
-            self.given.append(Given(provider, cls, keys, cells))
+            self.given.append(Given(provider, cls, keys, cells, []))
         return cells
 
     def _tell(self, given: list[Given | Listed | None], cls: type, by: str, keys: Sequence[str]) -> None:
         """Tell the cells behind answers that were put together from several systems, or found missing in some."""
         local = self._local.get(cls)
         if local is not None:
-            given.append(Given(None, cls, keys, list(map(local, keys))))
+            given.append(Given(None, cls, keys, list(map(local, keys)), []))
             return
         groups: dict[int, tuple[Providers, list[str]]] = {}
         for key, tiers in zip(keys, self._routes(cls, by, keys), strict=True):
@@ -215,7 +205,7 @@ class Loaders:
             for provider in [provider for tier in tiers for provider in tier]:
                 known = self.hop(provider).known(cls, some)
                 sound = not any(isinstance(cell, Stale | SourceError) for cell in known.values())
-                given.append(Given(provider, cls, list(known), list(known.values())) if sound else None)
+                given.append(Given(provider, cls, list(known), list(known.values()), []) if sound else None)
 
     def _known(self, cls: type, by: str, key: str, many: bool) -> Answer[Any] | None:
         """The answer where it needs no waiting and no second thought: one owner, and its value at hand."""

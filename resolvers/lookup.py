@@ -15,10 +15,10 @@ from schema.base import KEYS, KeyMatch, MatchRule, Plant, is_scoped, split_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import FreshnessNotMet, RequestError
 from schema.logistics import Shipment
+from schema.matching import Matching
 from schema.material import Item, Lot
 from schema.production import ProductionOrder
 from schema.quality import QualityHold, QualityInspection
-from sources.base import Matching
 
 T = TypeVar("T")
 

@@ -1,8 +1,10 @@
 """Keys that systems and we name differently: what is known of them, and what is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from schema.base import MatchRule
 
@@ -57,3 +59,27 @@ class Unmatched:
     key: str
     reason: Reason
     candidates: tuple[str, ...] = ()
+
+
+class Crosswalk(Protocol):
+    """What is known of keys that the systems and we name differently."""
+
+    def entry(self, system: str, kind: str, theirs: str) -> Entry | None:
+        """The entry of a system's key."""
+        ...
+
+    def report(self, unmatched: Unmatched) -> None:
+        """Take a key that could not be matched."""
+        ...
+
+
+class Matching(Protocol):
+    """What the graph asks of the catalog where somebody names a thing by a system's own key."""
+
+    def match(self, system: str, cls: type, parts: Sequence[str]) -> Matched | None:
+        """Our key for a key of a system; None where it cannot be one (its check digit is wrong)."""
+        ...
+
+    def unmatched(self, system: str, cls: type, parts: Sequence[str]) -> None:
+        """Note that nobody knows a key of a system."""
+        ...

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schema.base import KEYS, SourceOutcome
-from schema.matching import Entry, Matched, Unmatched
+from schema.matching import Unmatched
 from sources.events import Message, Told
 from sources.references import KINDS
 from sources.settings import SystemConfig
@@ -113,6 +113,10 @@ class Lifetime(NamedTuple):
         return self.read_at + self.max_age
 
 
+Receipt: TypeAlias = Callable[[Need, Scope, "Tally"], bool]
+"""Whether a peek would give the very cells again that it gave (it may say no without need); tallied as the peek is."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What a call cost: cells found in the tiers of the cache, calls made to the system, and calls shared with others.
@@ -123,6 +127,7 @@ class Tally:
     ``within`` is the request's own bound: nothing lasts longer for it.
     ``parts`` is a list where somebody wants to know what the cells came from: a cache adds its entry of every cell that
     it vouches for. It stays None, and costs nothing, where nobody does.
+    ``receipts`` is a list where somebody will ask for the same again: a peek that gave a cell for every key may add one.
     """
 
     l1: int = 0
@@ -132,6 +137,7 @@ class Tally:
     tightest: Lifetime | None = None
     within: float | None = None
     parts: list[Any] | None = None
+    receipts: list[Receipt] | None = None
 
     def lasts(self, max_age: float, read_at: float) -> None:
         """Vouch for cells that were read at a moment: they may be used for so many seconds from then."""
@@ -347,30 +353,6 @@ class Layer(Protocol):
 
     def search(self, config: SystemConfig, search: Search, fetch: Listing) -> Listing:
         """The list with the layer around it."""
-        ...
-
-
-class Crosswalk(Protocol):
-    """What is known of keys that the systems and we name differently."""
-
-    def entry(self, system: str, kind: str, theirs: str) -> Entry | None:
-        """The entry of a system's key."""
-        ...
-
-    def report(self, unmatched: Unmatched) -> None:
-        """Take a key that could not be matched."""
-        ...
-
-
-class Matching(Protocol):
-    """What the graph asks of the catalog where somebody names a thing by a system's own key."""
-
-    def match(self, system: str, cls: type, parts: Sequence[str]) -> Matched | None:
-        """Our key for a key of a system; None where it cannot be one (its check digit is wrong)."""
-        ...
-
-    def unmatched(self, system: str, cls: type, parts: Sequence[str]) -> None:
-        """Note that nobody knows a key of a system."""
         ...
 
 

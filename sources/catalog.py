@@ -24,7 +24,7 @@ from schema.logistics import (
     ShipmentWarehouse,
     TrackingEvent,
 )
-from schema.matching import Matched, Reason, Unmatched
+from schema.matching import Crosswalk, Matched, Reason, Unmatched
 from schema.material import (
     InventoryBalance,
     InventoryMovement,
@@ -49,7 +49,6 @@ from schema.production import (
 )
 from schema.quality import QualityHold, QualityInspection
 from sources.base import (
-    Crosswalk,
     Fetch,
     Layer,
     Lister,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from schema.base import MatchRule, join_key, split_key
-from schema.matching import Entry, Matched, Reason, Unmatched
-from sources.base import Crosswalk, Source
+from schema.matching import Crosswalk, Entry, Matched, Reason, Unmatched
+from sources.base import Source
 from sources.spelling import KeySpelling, Spelling, loses
 
 

@@ -131,17 +131,21 @@ class Memory:
                 continue
             if known is not None:
                 self._drop((shelf, key))
-            entry.size = size
+            entry.size, entry.gone = size, False
             entries[shelf, key] = entry
             self._bytes += size
         while self._bytes > self._max_bytes or len(entries) > self._max_entries:
-            self._bytes -= entries.popitem(last=False)[1].size
+            _, least = entries.popitem(last=False)
+            least.gone = True
+            self._bytes -= least.size
         if not entries:
             # No error of rounding outlives what it was made of.
             self._bytes = 0.0
 
     def _drop(self, place: Key) -> None:
-        self._bytes -= self._entries.pop(place).size
+        entry = self._entries.pop(place)
+        entry.gone = True
+        self._bytes -= entry.size
 
     async def open(self) -> None:
         """Nothing to get ready."""

@@ -125,8 +125,8 @@ class Terms(NamedTuple):
     explicit: bool
 
 
-def terms_of(policy: Policy, need: Need, now: float) -> Terms:
-    """What a request with this need accepts at this moment."""
+def fresh_of(policy: Policy, need: Need, now: float) -> float:
+    """The instant at or after which a value must have been read to be given as it is (see ``Terms.fresh``)."""
     ripe = now - policy.max_age
     if need.within is None:
         fresh = ripe if policy.max_age > 0 else NEVER
@@ -137,6 +137,12 @@ def terms_of(policy: Policy, need: Need, now: float) -> Terms:
             fresh = max(fresh, ripe)
     if need.written is not None and not need.written.tags:
         fresh = max(fresh, need.written.at)
+    return fresh
+
+
+def terms_of(policy: Policy, need: Need, now: float) -> Terms:
+    """What a request with this need accepts at this moment."""
+    ripe, fresh = now - policy.max_age, fresh_of(policy, need, now)
     flexible = need.allow_stale and not policy.never_stale
     last = ripe - policy.stale_if_error if flexible else NEVER
     aging = ripe - policy.stale_while_revalidate if flexible and need.within is None else NEVER

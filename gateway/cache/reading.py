@@ -13,6 +13,7 @@ from gateway.cache.leases import Leases
 from gateway.cache.lull import Lull
 from gateway.cache.memory import Memory
 from gateway.cache.policy import NEVER, Policy, Terms, terms_of
+from gateway.cache.receipts import CellsReceipt, vouch
 from gateway.cache.shelves import Shelves
 from gateway.cache.store import Entry, Shelf, Store, Tell
 from schema.base import SourceOutcome
@@ -94,12 +95,13 @@ class CachedRead:
         policy = self.subject.policies[cls]
         terms = terms_of(policy, need, self._clock())
         shelf = self._shelves.of(scope)[cls].name
-        found = self._memory.column(shelf, keys, terms.fresh, terms.absent, tally.parts)
-        tally.l1 += found.hits
-        if found.oldest < NEVER:
-            tally.lasts(policy.max_age, found.oldest)
-        if found.oldest_absent < NEVER:
-            tally.lasts(policy.negative_max_age, found.oldest_absent)
+        given: list[Entry] | None = None if tally.parts is None and tally.receipts is None else []
+        found = self._memory.column(shelf, keys, terms.fresh, terms.absent, given)
+        vouch(tally, policy, found)
+        if given is not None and tally.parts is not None:
+            tally.parts.extend(given)
+        if given is not None and tally.receipts is not None and found.hits == len(keys):
+            tally.receipts.append(CellsReceipt(self._memory, self._clock, policy, scope, given, found).good)
         return found.cells
 
     async def call(self, batch: Batch) -> Bundle:

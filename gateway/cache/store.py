@@ -34,11 +34,11 @@ class Entry:
 
     ``read_at`` is when the call that brought it was sent. ``until`` is when it has had its time, whatever is asked;
     ``checked`` up to which change of the marks this process has found it valid, ``size`` about how many bytes it takes
-    while it is kept here. Two with the same cell, instant and tags
-    are equal.
+    while it is kept here, ``gone`` whether L1 has let it go or has another one in its place. Two with the same cell,
+    instant and tags are equal.
     """
 
-    __slots__ = ("_key", "_tags", "_tell", "cell", "checked", "read_at", "size", "until")
+    __slots__ = ("_key", "_tags", "_tell", "cell", "checked", "gone", "read_at", "size", "until")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Entry:
         self.until = until
         self.checked = -1
         self.size = 0.0
+        self.gone = False
         self._tags = tags
         self._tell = tell
         self._key = key

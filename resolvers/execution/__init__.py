@@ -5,7 +5,10 @@
     operation.py   which plan an operation has, and who executes it: the plan, or graphql-core where there is none
     plan.py        what a selection asks for, field by field: plain attributes, edges, facts, functions
     writing.py     the generated functions: from rows and columns to bytes of JSON
+    preparing.py   what the runs of one operation have in common: the executor, variables that come again
+    asking.py      functions of our own behind fields, asked without detours
     following.py   an edge for all rows of a level at once
+    fragments.py   what was written before: rows, and levels over the very same cells
     run.py         one operation: levels, columns, and what waits for what
     generic.py     plans for any schema, so that tests which others wrote for the reference can be run on plans
 

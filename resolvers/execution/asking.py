@@ -13,11 +13,8 @@ from graphql.execution.values import get_argument_values
 from strawberry.types import Info
 from strawberry.types.arguments import convert_arguments
 
-from resolvers.execution.fragments import Levels
-
-MOST_ARGUMENTS = 256
-PLAIN = frozenset({str, int, bool, type(None), type(...)})
-"""Values that are equal only where they are written alike: of one variable, that is, which has one type."""
+from resolvers.execution.fragments import Levels, Values
+from resolvers.execution.preparing import in_short
 
 
 class Asking:
@@ -38,7 +35,7 @@ class Asking:
         self.direct = direct
         self._schema, self._field = schema, field
         self._variables = _variables_of(next(iter(nodes)))
-        self._kept: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._kept = Values()
         self.levels: Levels | None = None
         """Where its answers are kept, if they follow from its arguments and what is loaded."""
 
@@ -55,7 +52,8 @@ class Asking:
         """What tells the arguments of one operation from those of others; None where that is not told in short."""
         values = executor.variable_values.coerced
         key = tuple([values.get(name, Ellipsis) for name in self._variables])
-        return key if PLAIN.issuperset(map(type, key)) else None
+        # Values of one variable have one type: they are equal only where they are the same.
+        return key if in_short(key) else None
 
     def arguments(self, executor: Executor[Any], definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
         """The arguments for the function. Raises GraphQLError as graphql-core does."""
@@ -64,11 +62,10 @@ class Asking:
         key = self.place(executor)
         if key is None:
             return self._converted(executor, definition, node)
-        known = self._kept.get(key)
+        known: dict[str, Any] | None = self._kept.get(key)
         if known is None:
-            if len(self._kept) >= MOST_ARGUMENTS:
-                self._kept.clear()
-            known = self._kept[key] = self._converted(executor, definition, node)
+            known = self._converted(executor, definition, node)
+            self._kept.keep(key, known)
         return known
 
     def _converted(

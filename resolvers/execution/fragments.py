@@ -10,12 +10,16 @@ from typing import Any
 from weakref import WeakSet
 
 from resolvers.context import Context
-from resolvers.loaders import Given, Listed, Loaders
+from resolvers.hops import Given
+from resolvers.loaders import Listed, Loaders
 from resolvers.pages import same_page
 
 MOST_BYTES = 64 << 20
 ROW_BYTES = 600
 """About what a row takes that nobody else holds any more."""
+PLACE_BYTES, VALUE_BYTES = 300, 1_500
+"""About what the name of a place takes, and what is made of some variables with their name."""
+MOST_VALUES = 256
 MOST_LEVELS = 1_000
 """More levels of one selection than these are not told apart at a time."""
 
@@ -31,6 +35,31 @@ class _Kept(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Let go of everything."""
+
+
+class Values(_Kept):
+    """What was made of the variables of an operation, or of the arguments of a field, by what tells them apart."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: dict[Hashable, Any] = {}
+
+    def get(self, place: Hashable) -> Any:
+        """What is kept at a place, or None."""
+        return self._found.get(place)
+
+    def keep(self, place: Hashable, value: Any) -> None:
+        """Keep something small."""
+        _budget.spend(VALUE_BYTES)
+        if len(self._found) >= MOST_VALUES:
+            self._found.clear()
+        self._found[place] = value
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._found.clear()
 
 
 class Fragments(_Kept):
@@ -110,6 +139,7 @@ class Levels(_Kept):
         """Whether a place was here before. It is, from now on."""
         if place in self._seen:
             return True
+        _budget.spend(PLACE_BYTES)
         if len(self._seen) >= MOST_LEVELS:
             self._seen.clear()
             self._kept.clear()
@@ -131,7 +161,9 @@ class Levels(_Kept):
             # Facts and edges beside each other read the same: it is looked at once.
             cells_of = [one for one in given if isinstance(one, Given)]
             told = list({(id(one.provider), one.cls, *one.keys): one for one in cells_of}.values())
-            cells = len(rows) + sum([len(one.keys) for one in told])
+            cells = (
+                len(rows) + sum([len(one.keys) for one in told]) + sum([len(one.page.keys) for one in pages])
+            )
             _budget.spend(sum(map(len, data)) + ROW_BYTES * cells)
             self._kept[place] = Whole(list(rows), data, pages[0] if pages else None, told, context)
 

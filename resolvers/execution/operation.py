@@ -24,6 +24,7 @@ from graphql.execution.executor import Executor
 from resolvers.context import Context
 from resolvers.execution.incremental import Ahead, Parts, PartsExecutor, in_parts
 from resolvers.execution.plan import Planner, Selection, Unplanned
+from resolvers.execution.preparing import Prepared
 from resolvers.execution.run import Run
 
 log = logging.getLogger("crossdock.execution")
@@ -122,6 +123,7 @@ class PlanExecution:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self._prepared: OrderedDict[tuple[Any, ...], Prepared] = OrderedDict()
         self._switches: OrderedDict[int, tuple[DocumentNode, tuple[str, ...]]] = OrderedDict()
 
     async def execute(
@@ -138,11 +140,12 @@ class PlanExecution:
         """Execute an operation of a valid document. ``root`` is what a subscription tells of, ``begun`` the executor of
         its beginning, whose variables are coerced.
         """
-        executor = (
-            _executor(self._schema, document, context, variables, name, hide_suggestions, root)
-            if begun is None
-            else _again(begun, context, root)
-        )
+        if begun is not None:
+            executor: Executor[Any] | list[GraphQLError] = _again(begun, context, root)
+        elif root is not None:
+            executor = _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+        else:
+            executor = self._started(document, context, variables, name, hide_suggestions)
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         plan = self._plan(document, executor)
@@ -159,6 +162,32 @@ class PlanExecution:
         context.forget_notes()
         context.unplanned = reason
         return await _reference(executor, reason)
+
+    def _started(
+        self,
+        document: DocumentNode,
+        context: object,
+        variables: Mapping[str, Any],
+        name: str | None,
+        hide_suggestions: bool,
+    ) -> Executor[Any] | list[GraphQLError]:
+        """Graphql-core's executor; what only depends on the document, or on plain variables, is found out once."""
+        place = (id(document), name, hide_suggestions)
+        known = self._prepared.get(place)
+        if known is None or known.document is not document:
+            executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+            if isinstance(executor, Executor):
+                self._prepared[place] = Prepared(document, executor)
+                if len(self._prepared) > MOST_PLANS:
+                    self._prepared.popitem(last=False)
+            return executor
+        coerced = known.coerced(variables)
+        if coerced is not None:
+            return known.executor(context, coerced)
+        executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+        if isinstance(executor, Executor):
+            known.keep(variables, executor.variable_values)
+        return executor
 
     def plans(self) -> list[Plan]:
         """The plans that are kept."""

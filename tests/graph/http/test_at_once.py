@@ -173,3 +173,24 @@ def test_the_same_bytes_said_otherwise_are_read(url: str) -> None:
         assert line.ask(post(BODY, wish))[1]["content-type"].startswith("application/graphql-response+json")
     assert line.ask(post(BODY, "Accept: text/html"))[0] == 406
     assert line.ask(post(BODY, "Crossdock-Lane: urgent"))[0] == 400
+
+
+def test_an_answer_that_is_not_kept_leaves_whole_as_well(url: str) -> None:
+    """Kept alive, closing, HEAD without a body, and too large a body, each as HTTP has it."""
+    other = json.dumps({"query": "{ __typename }"}).encode()
+    line = Line(url)
+    for _ in range(2):
+        assert line.ask(post(other))[::2] == (200, b'{"data":{"__typename":"Query"}}')
+    line.socket.sendall(post(other).replace(b"POST", b"HEAD", 1) + post(other))
+    line.socket.settimeout(3)
+    while b"\r\n\r\n" not in line._got:
+        line._more()
+    head, _, line._got = line._got.partition(b"\r\n\r\n")
+    assert b" 405 " in head.split(b"\r\n")[0]
+    assert line.read()[::2] == (200, b'{"data":{"__typename":"Query"}}')
+    assert line.ask(post(other, "Connection: close"))[1]["connection"] == "close"
+    assert line.socket.recv(1) == b""
+    late = Line(url)
+    status, headers, _ = late.ask(post(b"x" * (1 << 20) + b"x"))
+    assert (status, headers["connection"]) == (413, "close")
+    assert late.socket.recv(1) == b""
