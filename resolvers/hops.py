@@ -86,7 +86,7 @@ class Hop:
         self._bounds = bounds
         self._need = need
         self._memo: dict[type, dict[str, Cell]] = {}
-        self._inflight: dict[tuple[type, str], asyncio.Future[None]] = {}
+        self._inflight: dict[type, dict[str, asyncio.Future[None]]] = {}
         self._next: tuple[dict[str, None], set[type], asyncio.Future[None]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -97,12 +97,14 @@ class Hop:
         if missing and self._provider.peek is not None:
             missing = self._at_hand(self._provider.peek, cls, missing, memo)
         if missing:
-            waits = dict.fromkeys(
-                [self._inflight.get((cls, key)) or self._enqueue(cls, key) for key in missing]
-            )
+            flying = self._inflight.get(cls, {})
+            waits = {flying[key]: None for key in missing if key in flying}
+            unasked = [key for key in missing if key not in flying] if waits else missing
+            if unasked:
+                waits[self._enqueue(cls, unasked)] = None
             for wait in waits:
                 await asyncio.shield(wait)
-        return [memo[key] for key in keys]
+        return list(map(memo.__getitem__, keys))
 
     def _at_hand(
         self,
@@ -193,15 +195,15 @@ class Hop:
                 aged = page.stale is not None and not isinstance(cell, Stale)
                 memo.setdefault(key, replace(page.stale, value=cell) if aged and page.stale else cell)
 
-    def _enqueue(self, cls: type, key: str) -> asyncio.Future[None]:
+    def _enqueue(self, cls: type, some: Sequence[str]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         if self._next is None:
             self._next = ({}, set(), loop.create_future())
             loop.call_soon(self._flush)
         keys, wants, done = self._next
-        keys[key] = None
+        keys.update(dict.fromkeys(some))
         wants.add(cls)
-        self._inflight[cls, key] = done
+        self._inflight.setdefault(cls, {}).update(dict.fromkeys(some, done))
         return done
 
     def _flush(self) -> None:
@@ -213,10 +215,10 @@ class Hop:
         types = frozenset([part.type for part in self._provider.read.parts])
         wants = frozenset(asked | (types & self._bounds.selected))
         for cls in wants:
-            known = self._memo.setdefault(cls, {})
+            known, flying = self._memo.setdefault(cls, {}), self._inflight.setdefault(cls, {})
             for key in keys:
                 if key not in known:
-                    self._inflight.setdefault((cls, key), done)
+                    flying.setdefault(key, done)
         task = asyncio.get_running_loop().create_task(self._fetch(tuple(keys), wants, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -225,16 +227,20 @@ class Hop:
         size = self._provider.read.max_keys
         chunks = [keys[start : start + size] for start in range(0, len(keys), size)]
         try:
-            await asyncio.gather(*[self._chunk(chunk, wants) for chunk in chunks])
+            if len(chunks) == 1:
+                await self._chunk(keys, wants)
+            else:
+                await asyncio.gather(*[self._chunk(chunk, wants) for chunk in chunks])
         finally:
             for cls in wants:
-                memo = self._memo[cls]
-                for key in keys:
-                    memo.setdefault(
-                        key, SourceUnavailable(f"{self._provider.system} gave no answer for this key.")
-                    )
-                    if self._inflight.get((cls, key)) is done:
-                        del self._inflight[cls, key]
+                memo, flying = self._memo[cls], self._inflight.pop(cls, {})
+                silent = [key for key in keys if key not in memo]
+                if silent:
+                    error = SourceUnavailable(f"{self._provider.system} gave no answer for this key.")
+                    memo.update(dict.fromkeys(silent, error))
+                others = {key: flight for key, flight in flying.items() if flight is not done}
+                if others:
+                    self._inflight[cls] = others
             if not done.done():
                 done.set_result(None)
 
@@ -251,6 +257,9 @@ class Hop:
             bounds.calls.append(Call(system, read, len(keys), time.perf_counter() - began, tally))
         for cls, cells in bundle.items():
             memo = self._memo.setdefault(cls, {})
+            if not any(issubclass(kind, SourceError) for kind in set(map(type, cells))):
+                memo.update(zip(keys, cells, strict=True))
+                continue
             for key, cell in zip(keys, cells, strict=True):
                 if isinstance(cell, SourceError):
                     memo.setdefault(key, cell)
