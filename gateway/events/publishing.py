@@ -103,9 +103,13 @@ class Publisher:
         events = [event for part in group for event in part.events]
         kept = await self._events.find([event.number for event in events])
         known = {event.number for event, found in zip(events, kept, strict=True) if found is not None}
-        news = [event for event in events if event.number not in known]
+        # Of two of one number only the first can be news: judged again, it would be late behind what came between.
+        news: dict[str, Event] = {}
+        for event in events:
+            if event.number not in known:
+                news.setdefault(event.number, event)
         if news:
-            placed = {event.number: event for event in await self._placed(news)}
+            placed = {event.number: event for event in await self._placed(list(news.values()))}
             stale = {
                 id: None
                 for part in group

@@ -423,3 +423,13 @@ def _assembled(events: Mapping[str, Any]) -> None:
 
 async def _nothing(ids: Iterable[str]) -> None:
     return None
+
+
+async def test_a_message_that_comes_twice_in_one_batch_is_not_late_behind_itself() -> None:
+    """The first of the two is news; that a newer one stands between them changes nothing of that."""
+    async with house() as at:
+        await at.intake.take(
+            "MES",
+            [state("1", "CREATED", 1, "a"), state("1", "RELEASED", 2, "b"), state("1", "CREATED", 1, "a")],
+        )
+        assert [(event.version, event.late) for event in await at.told()] == [("1", False), ("2", False)]
