@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from benchmarks.plant import ADDRESS, CONFIG
 from gateway.app import document_limits, make_cache, make_catalog
+from gateway.cache.layer import Caching
 from gateway.config import Settings, load_settings
 from gateway.engine import SchemaEngine
 from gateway.http import GraphQLEndpoint
@@ -44,6 +45,7 @@ class Inside:
     catalog: Catalog
     engine: SchemaEngine
     operations: Operations
+    caching: Caching
 
     def context(self, _: Request | None = None) -> Context:
         """The context of one operation."""
@@ -75,7 +77,7 @@ async def inside(file: Path, environ: Mapping[str, str] | None = None) -> AsyncI
         hooks=operations,
         execution=PlanExecution(schema),
     )
-    made = Inside(settings, catalog, engine, operations)
+    made = Inside(settings, catalog, engine, operations, caching)
     async with caching.opening():
         await catalog.open()
         try:

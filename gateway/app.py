@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -25,7 +25,11 @@ from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.events.incoming import Incoming
+from gateway.events.interest import Interest
+from gateway.events.log import EventLog
 from gateway.events.making import RunningLog, make_event_log
+from gateway.events.showing import LoggedEvents
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -34,12 +38,16 @@ from gateway.operations import Operations
 from gateway.quota import Quotas
 from gateway.request import lane_of
 from gateway.route import Front
+from gateway.subscriptions.engine import Subscriptions
+from gateway.subscriptions.health import Health
+from gateway.subscriptions.standing import Standing
 from gateway.telemetry import RequestLog
 from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
 from schema.base import Plant
-from sources.base import Layer, Source
+from schema.events import Event
+from sources.base import Lane, Layer, Source, Written
 from sources.catalog import Catalog
 from sources.rate import Quota
 from sources.settings import SystemConfig
@@ -127,6 +135,42 @@ def rights_of(scope: Mapping[str, Any]) -> Hashable:
     return ALL_RIGHTS if actor is ANYBODY else actor.rights
 
 
+def client_of(scope: Mapping[str, Any]) -> str:
+    """Whose subscriptions are counted together: the one who asks, or the address where nobody is asked."""
+    actor = actor_of(scope)
+    address = (scope.get("client") or ("",))[0]
+    return f"address {address}" if actor is ANYBODY else actor.subject
+
+
+def ends_at(scope: Mapping[str, Any]) -> float | None:
+    """When the credentials of a connection expire, in seconds since the epoch; nobody is asked for any."""
+    return None
+
+
+def make_subscriptions(
+    settings: Settings,
+    engine: SchemaEngine,
+    events: EventLog,
+    catalog: Catalog,
+    caching: Caching,
+    interest: Interest,
+    context_of: Callable[..., Context],
+) -> Subscriptions:
+    """What runs subscriptions; the contexts of their messages have the rights that each began with."""
+
+    def standing(connection: HTTPConnection) -> Standing:
+        scope = connection.scope
+        make = partial(context_of, lane_of(connection.headers), actor_of(scope))
+        return Standing(client_of(scope), partial(rights_of, scope), make, ends_at(scope))
+
+    def heard(event: Event) -> None:
+        caching.heard((event.subject, *event.touches), event.received_at.timestamp())
+
+    health = Health(catalog.all_systems)
+    limits = settings.subscriptions
+    return Subscriptions(engine, events, standing, health, limits, interest=interest, heard=heard)
+
+
 def make_answers(settings: Settings, caching: Caching) -> Answers | None:
     """Where whole answers are kept, if they are; they go with what the cache of the values lets go."""
     tiers, most = caching.tiers, settings.cache.answers_max_bytes
@@ -162,6 +206,28 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
+def make_contexts(
+    settings: Settings, catalog: Catalog, events: EventLog, now: Callable[[], datetime]
+) -> Callable[..., Context]:
+    """What makes the context of an operation: of its lane, of who asks, and of what must be visible."""
+    happenings = LoggedEvents(events)
+
+    def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
+        return Context(
+            catalog,
+            deadline_ms=settings.deadline_ms,
+            aliases=settings.aliases,
+            max_page=settings.limits.max_page,
+            started=now(),
+            lane=lane,
+            actor=actor,
+            written=written,
+            events=happenings,
+        )
+
+    return context_of
+
+
 def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
     """The whole gateway as an ASGI application; ``now`` is the moment at which milestones are judged.
 
@@ -174,17 +240,12 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
 
-    def make_context(http: Request) -> Context:
-        return Context(
-            catalog,
-            deadline_ms=settings.deadline_ms,
-            aliases=settings.aliases,
-            max_page=settings.limits.max_page,
-            started=now(),
-            lane=lane_of(http.headers),
-            actor=actor_of(http.scope),
-        )
+    context_of = make_contexts(settings, catalog, events, now)
+
+    def make_context(http: HTTPConnection) -> Context:
+        return context_of(lane_of(http.headers), actor_of(http.scope))
 
     schema = graphql_schema()
     answers = make_answers(settings, caching)
@@ -196,12 +257,16 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         execution=PlanExecution(schema),
         answers=answers,
     )
+    subscribing = make_subscriptions(
+        settings, engine, events, catalog, caching, incoming.interests, context_of
+    )
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
     endpoint = GraphQLEndpoint(engine, limits=body_limits(settings), page=page, answers=answers)
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
+        *incoming.routes,
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [
@@ -210,6 +275,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         caching.opening,
         crosswalk.running,
         readiness.opening,
+        incoming.running,
+        subscribing.running,
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)

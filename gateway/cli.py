@@ -13,6 +13,7 @@ from gateway.config import load_settings
 from gateway.crosswalk.cli import crosswalk_app
 from gateway.demo import demo_file, run_demo
 from gateway.events.asyncapi import compare_events, present_events
+from gateway.events.cli import events_app
 from gateway.explaining import explained
 from gateway.invalidating import address, invalidated
 from gateway.sdl import COMMITTED, EXCUSES, Comparison, committed_sdl, compare, present_sdl, read_excuses
@@ -30,6 +31,7 @@ app = typer.Typer(
 schema_app = typer.Typer(help="The schema as text.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(crosswalk_app, name="crosswalk")
+app.add_typer(events_app, name="events")
 
 
 class Erp(StrEnum):

@@ -20,8 +20,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 
 from gateway.database import parsed
 from gateway.environment import overlay
-from gateway.events.settings import EventSettings, kept_where
+from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
 from gateway.webhooks.settings import WebhookSettings
 from schema.base import KEYS, NODES
@@ -152,6 +153,10 @@ class Settings(Table):
     webhooks: WebhookSettings = Field(
         default=WebhookSettings(), description="Partner webhooks: subscriptions delivered as signed messages."
     )
+    subscriptions: SubscriptionSettings = Field(
+        default=SubscriptionSettings(),
+        description="How many subscriptions there may be, and what waits for them.",
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "
@@ -244,6 +249,7 @@ def warnings_of(settings: Settings) -> list[str]:
             f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
         )
     said += kept_where(settings.events, settings.redis_url, settings.workers)
+    said += taken_from_anybody(settings.systems)
     if not settings.systems:
         said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
     return said
@@ -308,12 +314,18 @@ _Finding = tuple[KeyPath, Any, str, str]
 
 
 def _unsafe(settings: Settings) -> list[_Finding]:
-    if settings.auth != "none" or settings.host in LOOPBACK:
+    if settings.host in LOOPBACK:
         return []
-    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
-    return [
-        (("host",), settings.host, 'opens the gateway to the network, while auth = "none" asks nobody', mend)
+    mend = "Name how its messages are signed, or listen at 127.0.0.1."
+    opened = "lets anybody on the network send its messages"
+    found = [
+        (("systems", code, "ingest", "auth"), "none", opened, mend) for code in unsigned(settings.systems)
     ]
+    if settings.auth != "none":
+        return [*found]
+    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
+    opened = 'opens the gateway to the network, while auth = "none" asks nobody'
+    return [(("host",), settings.host, opened, mend), *found]
 
 
 def _unknown_plants(settings: Settings) -> list[_Finding]:

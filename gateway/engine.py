@@ -18,6 +18,7 @@ from graphql import (
     OperationType,
     assert_valid_schema,
 )
+from graphql.execution.executor import Executor
 from starlette.requests import Request
 
 from gateway.answers import Answers, Question, Whole, canonical
@@ -26,7 +27,7 @@ from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
 from gateway.request import HttpRefusal, lane_of
-from gateway.telemetry import request_facts
+from gateway.telemetry import request_facts, request_id
 from resolvers.execution.operation import Executed, ReferenceExecution
 from schema.errors import CrossdockError, RequestError
 
@@ -81,8 +82,13 @@ class Execution(Protocol):
         name: str | None = None,
         *,
         hide_suggestions: bool = False,
+        root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute the operation of that name, or the only one."""
+        """Execute the operation of that name, or the only one.
+
+        ``root`` is what a subscription tells of, ``begun`` the executor of its beginning.
+        """
         ...
 
 
@@ -132,8 +138,7 @@ class SchemaEngine:
         """
         facts = request_facts(http.scope)
         try:
-            document = self._document(request)
-            operation = choose_operation(document, request.operation_name)
+            document, operation = self.prepare(request)
             facts.operation = operation.name.value if operation.name else None
             facts.kind = operation.operation.value
             _check_transport(operation, request.method)
@@ -150,6 +155,35 @@ class SchemaEngine:
             if kept is not None:
                 return Answer(kept.body, headers=self.answers.headers(kept), kept=kept)
         return await self._run(document, operation, request, http, question)
+
+    def prepare(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode]:
+        """The valid document of a request and the operation to run. Raises DocumentInvalid and CrossdockError."""
+        document = self._document(request)
+        return document, choose_operation(document, request.operation_name)
+
+    async def tell(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        context: Any,
+        request: GraphQLRequest,
+        root: object,
+        begun: Executor[Any],
+    ) -> bytes:
+        """The JSON of one message of a subscription that has begun; ``root`` is what it tells of."""
+        if self.hooks is not None:
+            self.hooks.begin(context, document.described, request)
+        executed = await self.execution.execute(
+            document.ast,
+            context,
+            request.variables,
+            operation.name.value if operation.name else None,
+            hide_suggestions=not self.documents.limits.introspection,
+            root=root,
+            begun=begun,
+        )
+        answer = self._answer(executed, self._told(executed, operation, context), request_id(None))
+        return answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
 
     def _question(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request

@@ -16,10 +16,12 @@ from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
+from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.webhooks.settings import WebhookSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -28,15 +30,18 @@ REQUEST_CODES = {
     "BAD_JSON": "The body, or a parameter that should be JSON, is not.",
     "BAD_REQUEST": "The HTTP request is no GraphQL request; the message says what is missing.",
     "BATCHING_NOT_SUPPORTED": "The body is a list; send one request at a time.",
+    "CREDENTIALS_EXPIRED": "The credentials of a subscription have expired; go on after the cursor with new ones.",
     "DOCUMENT_TOO_LONG": "The document has more characters than `limits.max_length`.",
+    "EVENTS_GAP": "Messages came faster than they were taken, or than they could be made: go on after the cursor.",
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
+    "INGEST_NOT_FOUND": "No system of that code has an `ingest` table, so it cannot send messages here.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
-    "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
+    "NOT_AUTHENTICATED": "`/admin` was called without the admin token, or a message does not show that it is its system's.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
     "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
@@ -46,12 +51,16 @@ REQUEST_CODES = {
     "REQUEST_TIMEOUT": "The body did not arrive within `limits.body_timeout_ms`.",
     "REQUEST_TOO_LARGE": "The body is larger than `limits.max_body_bytes`.",
     "RESYNC_REQUIRED": "The events after the cursor are no longer kept, or it is another log's: read the state anew.",
+    "RIGHTS_CHANGED": "What the subscriber may see has changed since the subscription began: subscribe again.",
+    "SNAPSHOT_TOO_LARGE": "More objects match than `subscriptions.max_snapshot`: narrow the filter, or take no snapshot.",
     "SUBSCRIPTION_ENDED": "The gateway ended the subscription; the entry says where and when to go on.",
+    "SUBSCRIPTION_EXPECTED": "A query or a mutation was sent where only subscriptions are run.",
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
+    "TOO_MANY_SUBSCRIPTIONS": "As many subscriptions as `subscriptions.max_per_process` or `max_per_client` allows.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
 }
 """Codes of requests that are refused before anything is asked of a system."""
@@ -106,7 +115,7 @@ def settings_page() -> str:
             {
                 n: f
                 for n, f in Settings.model_fields.items()
-                if n not in ("limits", "cache", "events", "webhooks", *CODED)
+                if n not in ("limits", "cache", "events", "subscriptions", "webhooks", *CODED)
             },
         ),
         (
@@ -154,7 +163,10 @@ def settings_page() -> str:
 
 
 def _own_sections() -> list[_Section]:
-    """The tables of what the gateway itself keeps and sends."""
+    """The tables of what the gateway itself keeps, tells and sends."""
+    told = (
+        "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
+    )
     return [
         (
             "[events]",
@@ -162,6 +174,7 @@ def _own_sections() -> list[_Section]:
             f"{PREFIX}EVENTS__",
             dict(EventSettings.model_fields),
         ),
+        ("[subscriptions]", told, f"{PREFIX}SUBSCRIPTIONS__", dict(SubscriptionSettings.model_fields)),
         (
             "[webhooks]",
             "Subscriptions whose results are sent to partners: see [webhooks](webhooks.md).",
@@ -179,6 +192,18 @@ def _policy_sections() -> list[_Section]:
         ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
         ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
         ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+        *[
+            (
+                title,
+                f"{_cell(inspect.getdoc(cls) or '')} See [events](events.md).",
+                None,
+                dict(cls.model_fields),
+            )
+            for title, cls in (
+                ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.changes.NAME]", ChangesConfig),
+            )
+        ],
     ]
 
 

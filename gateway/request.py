@@ -111,7 +111,7 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
 async def read_json(request: Request, limits: BodyLimits) -> object:
     """The JSON value that a POST holds, checked like everything here; raises HttpRefusal."""
     _check_content(request.scope["headers"])
-    return _json(await _body(request, limits), "The body")
+    return _json(await read_body(request, limits), "The body")
 
 
 def _check_content(headers: list[tuple[bytes, bytes]]) -> None:
@@ -141,8 +141,8 @@ def _unsupported(message: str, hint: str) -> HttpRefusal:
     return HttpRefusal(message, status=status, code="UNSUPPORTED_MEDIA_TYPE", hint=hint)
 
 
-async def _body(request: Request, limits: BodyLimits) -> bytes:
-    """The whole body, at most ``max_bytes``, within the time allowed."""
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """The whole body, at most ``max_bytes``, within the time allowed; raises HttpRefusal."""
     declared = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"0")
     if declared.isdigit() and int(declared[:20]) > limits.max_bytes:
         await _drain(request)

@@ -10,7 +10,8 @@ from resolvers.hops import Bounds, Call
 from resolvers.loaders import Loaders
 from schema.base import Plant, SourceOutcome, SourceStatus, SourceSystem
 from schema.errors import FreshnessNotMet
-from sources.base import EVERYTHING, Lane, Lifetime, Listers, Need, Providers, Scope
+from schema.integration import BusinessEvent
+from sources.base import EVERYTHING, Lane, Lifetime, Listers, Need, Providers, Scope, Written
 
 
 class Systems(Protocol):
@@ -44,6 +45,19 @@ class Systems(Protocol):
 
     def last_good_at(self, code: str) -> datetime | None:
         """When the system last gave a good answer."""
+        ...
+
+
+class Happenings(Protocol):
+    """What the graph asks of the event log."""
+
+    @property
+    def providers(self) -> Providers:
+        """Who gives events by their number."""
+        ...
+
+    async def about(self, id: str, most: int) -> list[BusinessEvent]:
+        """The kept events that touch an object, in the order in which they came. Raises SourceUnavailable."""
         ...
 
 
@@ -111,6 +125,10 @@ class Context:
     """Whether some part is missing, partial or older than it should be."""
     momentary: bool = False
     """Whether the document asks for something that is only true now."""
+    written: Written | None = None
+    """What everything that is loaded must show at least."""
+    events: Happenings | None = None
+    """The event log, where there is one."""
     traced: bool = False
     """Whether the request asked what it cost."""
     webhooks: Any = None
@@ -127,7 +145,7 @@ class Context:
         deadline = time.monotonic() + self.deadline_ms / 1000
         self.arrived_at = datetime.fromtimestamp(self.arrived, UTC)
         self.bounds = Bounds(deadline, self.actor.filter, self.selected, self.lane)
-        self.loaders = self._loading(Need(arrived=self.arrived))
+        self.loaders = self._loading(Need(arrived=self.arrived, written=self.written))
 
     def loading(self, need: Need) -> Loaders:
         """The loaders for one need; they share nothing with those for another."""
@@ -140,7 +158,12 @@ class Context:
 
     def _loading(self, need: Need) -> Loaders:
         local = {Plant: self.systems.plants.get, SourceSystem: self.systems.system}
-        return Loaders(self.systems.route, local, self.bounds, need)
+        return Loaders(self._route, local, self.bounds, need)
+
+    def _route(self, cls: type, by: str, key: str) -> Providers:
+        if cls is BusinessEvent and by == "id" and self.events is not None:
+            return self.events.providers
+        return self.systems.route(cls, by, key)
 
     @property
     def now(self) -> datetime:

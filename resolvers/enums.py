@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import strawberry
 
+import schema.changes
 import schema.commerce
 import schema.equipment
 import schema.integration
@@ -15,6 +16,7 @@ import schema.quality
 import schema.webhooks
 
 MODULES = (
+    schema.changes,
     schema.commerce,
     schema.equipment,
     schema.integration,

@@ -25,7 +25,10 @@ from resolvers.context import Systems
 from resolvers.edges import EXPOSED, Edge, Fact, Function
 from resolvers.trail import snake
 from schema.base import KEYS
+from schema.logistics import Shipment
 from schema.material import InventoryBalance, InventoryMovement, Item, Lot, LotTransformation
+from schema.production import ProductionOrder
+from schema.quality import QualityHold
 from sources.base import Providers
 
 LOOKUPS = {"sscc": "sscc", "trackingNumber": "tracking", "customerReference": "customer_reference"}
@@ -36,6 +39,15 @@ WHOLE: Mapping[str, tuple[tuple[type, str], ...]] = {
     "trace": ((LotTransformation, "input"), (LotTransformation, "output"), (Lot, "id")),
 }
 """Roots that compute over whole reads."""
+
+
+TOLD: Mapping[str, tuple[tuple[type, str], ...]] = {
+    "ProductionOrderChange": ((ProductionOrder, "id"),),
+    "ShipmentChange": ((Shipment, "id"),),
+    "HoldChange": ((QualityHold, "id"),),
+    "InventoryChange": WHOLE["inventoryPositions"],
+}
+"""What is read for an event, whatever the subscriber selects of it."""
 
 
 @dataclass(slots=True)
@@ -102,6 +114,9 @@ class _Collector(Visitor):
         if parent.name == "Query":
             self._root(node)
             return
+        if parent.name == "Subscription":
+            self._subscribed()
+            return
         cls = self.classes.get(parent.name)
         attached = EXPOSED[cls].fields.get(snake(node.name.value)) if cls is not None else None
         if cls is not None and attached is not None:
@@ -135,6 +150,13 @@ class _Collector(Visitor):
         elif named in self.classes and self.classes[named] in KEYS:
             by = next((LOOKUPS[a.name.value] for a in node.arguments or () if a.name.value in LOOKUPS), "id")
             self._reads(self.classes[named], by)
+
+    def _subscribed(self) -> None:
+        """The object that an event is about is read before anything else."""
+        result = self.info.get_type()
+        name = get_named_type(result).name if result is not None else ""
+        for cls, by in TOLD.get(name, ()):
+            self._reads(cls, by)
 
     def _lists(self, cls: type) -> None:
         tiers = self.systems.listers(cls)

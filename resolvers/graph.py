@@ -20,6 +20,7 @@ from resolvers import (
     mutations,
     production,
     quality,
+    subscriptions,
     trace,
     viewing,
     webhooks,
@@ -86,6 +87,7 @@ DOMAINS = (
     trace,
     viewing,
     mutations,
+    subscriptions,
     webhooks,
 )
 
@@ -105,6 +107,7 @@ def build_schema() -> strawberry.Schema:
             FederatedSchema(
                 query=query,
                 mutation=mutation,
+                subscription=streams(types),
                 directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
                 types=made,
                 config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
@@ -112,6 +115,18 @@ def build_schema() -> strawberry.Schema:
             )
         )
     return _BUILT[0]
+
+
+def streams(types: Types) -> type:
+    """The root of subscriptions."""
+    fields = {
+        function.__name__: strawberry.subscription(
+            resolver=types.stream(function, gives), description=function.__doc__
+        )
+        for function, gives in subscriptions.SUBSCRIPTIONS
+    }
+    made = type("Subscription", (), {**fields, "__annotations__": {}})
+    return strawberry.type(made, description="What can be watched.")
 
 
 _BUILT: list[strawberry.Schema] = []

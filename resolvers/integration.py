@@ -4,8 +4,7 @@ from strawberry.types import Info
 
 from resolvers.common import SYSTEM
 from resolvers.edges import Edge, Function, expose
-from resolvers.paging import Connection, PageInfo
-from schema.base import SourceOutcome, SourceStatus
+from resolvers.timelines import subject, timeline
 from schema.commerce import SalesOrderLine
 from schema.integration import (
     AvailabilityPromise,
@@ -19,7 +18,6 @@ from schema.production import ProductionOrder
 
 NO_TRANSACTIONS = "This gateway routes no writes yet, so it has no transactions to show."
 NO_EXCEPTIONS = "This gateway records no exceptions yet."
-NO_EVENTS = "This gateway keeps no event log yet."
 NO_PROMISES = "This gateway computes no availability promises yet."
 
 
@@ -33,14 +31,6 @@ async def exceptions(row: ProductionOrder, info: Info) -> list[IntegrationExcept
     return None
 
 
-async def timeline(
-    row: ProductionOrder, info: Info, first: int = 100, after: str | None = None
-) -> Connection[BusinessEvent]:
-    """What happened to the order, in causal order; partial, with the reason, while no event log is kept."""
-    reason = SourceStatus("GATEWAY", "timeline", SourceOutcome.NOT_MAPPED, NO_EVENTS, None, ("timeline",))
-    return Connection([], PageInfo(False, False), None, True, [reason])
-
-
 async def atp(row: SalesOrderLine, info: Info) -> AvailabilityPromise | None:
     """When the line can be promised; null while nothing computes it."""
     return None
@@ -52,6 +42,7 @@ def install() -> None:
         BusinessEvent,
         Edge("caused_by", BusinessEvent, ("cause",)),
         Edge("transaction", IntegrationTransaction, ("transaction_number",)),
+        Function("subject", subject),
     )
     expose(IntegrationTransaction)
     expose(TransactionStep, SYSTEM)

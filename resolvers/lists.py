@@ -64,10 +64,14 @@ async def production_orders(
     freshness: Freshness | None = None,
 ) -> Connection[ProductionOrder]:
     """Production orders, newest systems first in their own order."""
-    ctx: Context = info.context
     bounded(info, freshness)
+    return await listed(at(info), order_listing(info, filter), first, after)
+
+
+def order_listing(info: Info, filter: ProductionOrderFilter | None) -> Listing:
+    """Which production orders a filter means."""
     wanted = filter or ProductionOrderFilter()
-    filters, loads = Filters(ctx), at(info)
+    filters, loads = Filters(info.context), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.ids("items", wanted.items, Item)
     filters.ids("work_centers", wanted.work_centers, WorkCenter)
@@ -97,8 +101,7 @@ async def production_orders(
         by_fact(loads, "status", wanted.statuses, doubts),
         _at_checkpoint(info, wanted, doubts),
     )
-    listing = Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted), doubts)
-    return await listed(loads, listing, first, after)
+    return Listing(ProductionOrder, "productionOrders", filters.found, tests, keep, str(wanted), doubts)
 
 
 def _due(loads: Loads, window: TimeWindow | None, doubts: Doubts) -> Keep | None:
@@ -168,10 +171,14 @@ async def shipments(
     freshness: Freshness | None = None,
 ) -> Connection[Shipment]:
     """Shipments, in the order of the systems that have them."""
-    ctx: Context = info.context
     bounded(info, freshness)
+    return await listed(at(info), shipment_listing(info, filter), first, after)
+
+
+def shipment_listing(info: Info, filter: ShipmentFilter | None) -> Listing:
+    """Which shipments a filter means."""
     wanted = filter or ShipmentFilter()
-    filters, loads = Filters(ctx), at(info)
+    filters, loads = Filters(info.context), at(info)
     filters.ids("plants", wanted.plants, Plant)
     filters.ids("carriers", wanted.carriers, Party)
     filters.ids("customers", wanted.customers, Party)
@@ -198,9 +205,7 @@ async def shipments(
         by_fact(loads, "status", wanted.statuses, doubts),
         by_group(loads, ShipmentWarehouse, "shipment", shipped if window is not None else None, doubts),
     )
-    return await listed(
-        loads, Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted), doubts), first, after
-    )
+    return Listing(Shipment, "shipments", filters.found, tests, keep, str(wanted), doubts)
 
 
 async def lots(
@@ -267,9 +272,14 @@ async def quality_holds(
     info: Info, filter: HoldFilter | None = None, first: int = 50, after: str | None = None
 ) -> Connection[QualityHold]:
     """Quality holds."""
+    return await listed(at(info), hold_listing(info, filter), first, after)
+
+
+def hold_listing(info: Info, filter: HoldFilter | None) -> Listing:
+    """Which quality holds a filter means."""
     ctx: Context = info.context
     wanted = filter or HoldFilter()
-    filters, loads = Filters(ctx), at(info)
+    filters = Filters(ctx)
     filters.ids("plants", wanted.plants, Plant)
     filters.values("states", wanted.states)
     targets = {decode(target, ctx.aliases, "filter.targets") for target in wanted.targets or ()}
@@ -278,7 +288,7 @@ async def quality_holds(
         return [bool(targets & _targets(row)) for row in rows]
 
     tests: dict[str, Callable[[Any, Any], bool]] = {"plants": among("plant"), "states": among("state")}
-    listing = Listing(
+    return Listing(
         QualityHold,
         "qualityHolds",
         filters.found,
@@ -286,7 +296,6 @@ async def quality_holds(
         aimed if wanted.targets is not None else None,
         str(wanted),
     )
-    return await listed(loads, listing, first, after)
 
 
 def _targets(hold: QualityHold) -> set[tuple[type, str]]:

@@ -42,6 +42,7 @@ def selected_types(schema: GraphQLSchema, document: DocumentNode) -> frozenset[t
 MOMENTARY = {
     "SourceSystem": {"healthy", "circuit", "lagSeconds", "clockSkewMs", "lastContactAt"},
     "Query": {"viewer", "sourceSystems"},
+    "ProductionOrder": {"timeline"},
 }
 """Fields about this very moment or this very client."""
 

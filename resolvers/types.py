@@ -8,7 +8,7 @@ filled afterwards, so that they may refer to each other in any direction.
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date, datetime
@@ -131,6 +131,21 @@ class Types:
             return_annotation=returns,
         )
         resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
+        resolver.__name__ = resolve.__name__
+        return resolver
+
+    def stream(self, resolve: Callable[..., Any], gives: type) -> Callable[..., Any]:
+        """A resolver of a subscription: its stream holds what the function returns and ends; each event is a ``gives``."""
+        once = self.function(resolve)
+        given: Any = self.graph(gives)
+
+        async def resolver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+            yield await once(*args, **kwargs)
+
+        signature: inspect.Signature = once.__signature__  # type: ignore[attr-defined]
+        returns = AsyncGenerator[given, None]
+        resolver.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+        resolver.__annotations__ = {**once.__annotations__, "return": returns}
         resolver.__name__ = resolve.__name__
         return resolver
 

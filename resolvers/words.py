@@ -4,6 +4,16 @@ The canonical classes document themselves as wholes; what their attributes mean 
 A meaning that differs in one class is listed under ``Class.name``. A name that is missing is reported by a test.
 """
 
+CHANGES = ("ProductionOrderChange", "ShipmentChange", "InventoryChange", "HoldChange")
+OF_CHANGES = {
+    "kind": "Why it is told: the state at the beginning, something missed, something new, or that the past is told.",
+    "replay": "Whether it was missed and is told afterwards (kind REPLAY).",
+    "cursor": "Where to go on: pass it as 'after' to be told what came later. Null while the state at the beginning is "
+    "still being told: who loses the connection then begins anew.",
+    "object_id": "Id of the object; null with READY.",
+    "event": "What happened; null where the state at the beginning is told, and with READY.",
+}
+
 FIELDS: dict[str, str] = {
     "action": "What was done in the system.",
     "actual": "The operation as the shop floor executed it.",
@@ -266,6 +276,13 @@ FIELDS: dict[str, str] = {
     "SourceSystem.lag_seconds": "How far the gateway's knowledge of the system is behind, in seconds: 0 while it answers "
     "as it should, the time since its last good answer while it does not; null if it never gave one.",
     "UserError.system": "The kind of system that refused it.",
+    **{f"{cls}.{name}": told for cls in CHANGES for name, told in OF_CHANGES.items()},
+    "ShipmentChange.shipment": "The shipment as it is now; null with READY, and where nothing of it could be read.",
+    "ProductionOrderChange.order": "The order as it is now; null with READY, and where nothing of it could be read.",
+    "InventoryChange.position": "The position as it is now; null with READY, and where nothing of it could be read.",
+    "HoldChange.hold": "The hold as it is now; null with READY, and where nothing of it could be read.",
+    "changed": "The fields that have probably changed.",
+    "previous_status": "The status before the event, where its source told.",
     "WritePayload.outcome": "What became of the write.",
     "ProductionOrderPayload.outcome": "What became of the write.",
     "ProductionOrderPayload.transaction": "The write on its way; null where none was begun.",

@@ -272,6 +272,7 @@ class BusinessEvent:
     provenance: Provenance
     cause: OptionalRef = None
     transaction_number: OptionalRef = None
+    subject_id: OptionalRef = None
 
 
 @dataclass(slots=True)

@@ -81,10 +81,14 @@ class HttpConfig(SystemConfig):
     def _literals(self) -> "HttpConfig":
         if is_loopback(self.base_url):
             return self
-        for name, secret in secrets_of(self.auth):
+        named = [(f"auth.{name}", secret) for name, secret in secrets_of(self.auth)]
+        for place, secret in [
+            *named,
+            *(("ingest.secrets", one) for one in (self.ingest.secrets if self.ingest else ())),
+        ]:
             if secret.value is not None:
                 raise ValueError(
-                    f"auth.{name} is written out, which is allowed only for a system on this machine; "
+                    f"{place} is written out, which is allowed only for a system on this machine; "
                     'name where it is kept: {env = "…"}, {file = "…"} or {command = ["…"]}'
                 )
         if not self.tls.verify:

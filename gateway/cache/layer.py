@@ -11,6 +11,7 @@ from gateway.cache.policy import policy_of
 from gateway.cache.reading import CachedRead, Subject, Tiers
 from gateway.cache.store import Invalidation
 from gateway.cache.tags import tags_of, touched
+from schema.base import NODES
 from sources.base import Fetch, Listing, Part, Peek, Read, Search, Written
 from sources.keeping import CacheRule
 from sources.settings import SystemConfig
@@ -57,6 +58,13 @@ class Caching:
             telling = asyncio.get_running_loop().create_task(self.invalidate(found))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
+
+    def heard(self, tags: Iterable[str], at: float) -> None:
+        """Let go here of what speaks of these ids and was read before an instant; ids of no kind are nobody's."""
+        found = tuple([tag for tag in tags if tag.partition(":")[0] in NODES])
+        self.tiers.memory.marks.note(
+            Invalidation((*found, *[f"{tag.partition(':')[0]}:#" for tag in found]), at)
+        )
 
     async def invalidate(self, tags: Iterable[str], written: Written | None = None) -> tuple[str, ...]:
         """Let go of what speaks of these ids, in every worker; returns all tags concerned. Raises RequestError.

@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from gateway.events import facts
-from schema.base import NODES, SystemKind
+from schema.base import SystemKind
 from schema.events import Event
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MOST_TEXT = 300
 """Characters of a source, an id or a subject at most."""
-_ANY = tuple(sorted(NODES))
+_MASTER_DATA = ("bom", "item", "loc", "party", "plant", "routing", "wc")
 _UTC = timedelta(0)
 
 
@@ -61,7 +61,7 @@ def _contracts() -> Iterator[Contract]:
     yield Contract("mfg.shipment.confirmed.v1", (wms, erp), ("ship",), facts.ShipmentConfirmed)
     yield Contract("mfg.shipment.changed.v1", (wms, erp), ("ship",), facts.ShipmentChanged)
     yield Contract("mfg.shipment.tracked.v1", (tms,), ("ship", "trk"), facts.ShipmentTracked)
-    yield Contract("mfg.master-data.changed.v1", (erp,), _ANY, facts.MasterDataChanged)
+    yield Contract("mfg.master-data.changed.v1", (erp,), _MASTER_DATA, facts.MasterDataChanged)
 
 
 CONTRACTS: Mapping[str, Contract] = {contract.type: contract for contract in _contracts()}
@@ -86,7 +86,8 @@ def _flaw_of_envelope(event: Event, contract: Contract) -> str | None:
         wanted = ", ".join(f"{prefix}:…" for prefix in contract.subjects)
         return f"subject: {event.subject!r} is nothing that {event.type} is about; use one of {wanted}"
     for touched in event.touches:
-        if touched.partition(":")[0] not in NODES or not _clean(touched):
+        prefix, _, key = touched.partition(":")
+        if not (prefix.isalpha() and key and _clean(touched)):
             return f"touches: {touched[:40]!r} is no id of the gateway; write one such as po:1710/1000040"
     times = {
         "occurred_at": event.occurred_at,

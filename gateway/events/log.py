@@ -10,7 +10,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from schema.errors import RequestError
@@ -70,6 +70,15 @@ class Parked:
     reason: str
     body: bytes
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much a log keeps; messages that could not become events are counted by themselves."""
+
+    max_age: timedelta = timedelta(days=7)
+    max_events: int = 1_000_000
+    max_parked: int = 10_000
 
 
 class EventLog(Protocol):
@@ -141,6 +150,20 @@ class EventLogDown(RequestError):
     code = "EVENT_LOG_UNAVAILABLE"
 
 
+def check_position(after: Position, last: Position, trimmed: int = 0) -> None:
+    """Raises ResyncRequired where what follows a position cannot be told whole.
+
+    ``last`` is the log's last position, ``trimmed`` that of the last event which was let go.
+    """
+    if after.epoch != last.epoch or after.sequence > last.sequence:
+        why = "the position is another event log's"
+    elif after.sequence < trimmed:
+        why = "the events after the position are no longer kept"
+    else:
+        return
+    raise ResyncRequired(why, hint=READ_ANEW)
+
+
 def to_cursor(position: Position) -> str:
     """A position as clients see it: opaque, url-safe text."""
     return f"{position.epoch}.{position.sequence:x}"
@@ -159,5 +182,6 @@ def from_cursor(cursor: str) -> Position:
         ) from None
 
 
+READ_ANEW = "Read the present state anew and begin without a cursor."
 MOST_CURSOR = 100
 """Characters of a cursor at most."""

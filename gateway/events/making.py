@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from gateway.cache.address import with_password
 from gateway.config import Settings
-from gateway.events.log import EventLog, EventLogDown
-from gateway.events.sqlite import Retention, SqliteLog
+from gateway.events.log import EventLog, EventLogDown, Retention
+from gateway.events.redis import RedisLog
+from gateway.events.sqlite import SqliteLog
 
 log = logging.getLogger("crossdock.events")
 
@@ -17,10 +19,17 @@ TRIM_EVERY = 60.0
 
 
 def make_event_log(settings: Settings) -> EventLog:
-    """The log of the settings: in Redis where there is one, else in a file, else in memory; nothing is opened yet."""
+    """The log of the settings: in Redis where there is one, else in a file, else in memory; nothing is opened yet.
+
+    Raises ConfigError where the password of Redis cannot be had.
+    """
     kept = settings.events
     retention = Retention(timedelta(seconds=kept.max_age), kept.max_events, kept.max_parked)
-    return SqliteLog(kept.path, retention)
+    url, secret = settings.redis_url, settings.redis_password
+    if url is None:
+        return SqliteLog(kept.path, retention)
+    address = url if secret is None else with_password(url, secret.resolve())
+    return RedisLog(address, namespace=settings.redis_namespace, retention=retention)
 
 
 class RunningLog:

@@ -36,14 +36,21 @@ class Recent:
         self._news = asyncio.Event()
         self._tails = 0
         self._following: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """The log can be read from now on."""
+        self._closed = False
 
     async def tail(self, after: Position) -> AsyncIterator[Sequence[Logged]]:
-        """All events after a position, for ever. Raises ResyncRequired."""
+        """All events after a position, for ever. Raises ResyncRequired; EventLogDown when the log is closed."""
         self._begin()
         try:
             while True:
                 # Taken before looking: what comes in between rings it.
                 news = self._news
+                if self._closed:
+                    raise EventLogDown("The event log is closed.")
                 batch = await self._next(after)
                 if batch:
                     after = batch[-1].position
@@ -54,7 +61,9 @@ class Recent:
             self._end()
 
     async def stop(self) -> None:
-        """End the follower; tails that still wait go on waiting."""
+        """End the follower, and the tails that still wait."""
+        self._closed = True
+        self._ring()
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
@@ -66,6 +75,8 @@ class Recent:
             try:
                 return await self._read(after, BATCH)
             except EventLogDown:
+                if self._closed:
+                    raise
                 await asyncio.sleep(PAUSE)
         return kept
 

@@ -10,14 +10,14 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from gateway.events import tables
-from gateway.events.codec import Row, micros, to_rows
-from gateway.events.log import Appended, Duplicate, EventLogDown, Logged, Parked, Position
+from gateway.events.codec import Row, micros
+from gateway.events.grouping import Groups
+from gateway.events.log import Appended, Duplicate, EventLogDown, Logged, Parked, Position, Retention
 from gateway.events.recent import Recent
 from schema.events import Event
 
@@ -31,25 +31,24 @@ MOST_AT_ONCE = 2_000
 """Events in one transaction, when many wait: so nobody waits for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long and how much a log keeps; messages that could not become events are counted by themselves."""
-
-    max_age: timedelta = timedelta(days=7)
-    max_events: int = 1_000_000
-    max_parked: int = 10_000
-
-
 class SqliteLog:
-    """The log in a file, or without one in memory: then it is gone with the process, and nobody else's."""
+    """The log in a file, or without one in memory: then it is gone with the process, and nobody else's.
 
-    def __init__(self, path: Path | None = None, retention: Retention | None = None) -> None:
+    ``busy`` is for how many seconds another process may have the file to itself.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        retention: Retention | None = None,
+        busy: float = tables.BUSY_SECONDS,
+    ) -> None:
         self.path = path
+        self._busy = busy
         self._retention = retention or Retention()
         self._write = _Thread("writes")
         self._read = self._write if path is None else _Thread("reads")
-        self._waiting: list[tuple[list[Row], asyncio.Future[list[Appended]]]] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._groups = Groups(self._keep, MOST_AT_ONCE)
         self._wake = asyncio.Event()
         self._seen: int | None = None
         self._refused = False
@@ -57,29 +56,22 @@ class SqliteLog:
 
     async def open(self) -> None:
         """Make the file and its tables where they are missing. Raises ConfigError."""
-        await self._write.open(self.path)
+        self._recent.open()
+        await self._write.open(self.path, self._busy)
         if self._read is not self._write:
-            await self._read.open(self.path)
+            await self._read.open(self.path, self._busy)
 
     async def close(self) -> None:
         """Finish what is being appended, and let go of the file."""
         await self._recent.stop()
-        while self._committing is not None:
-            await asyncio.wait([self._committing])
+        await self._groups.finish()
         await self._write.close()
         if self._read is not self._write:
             await self._read.close()
 
     async def append(self, events: Sequence[Event]) -> list[Appended]:
         """Keep events together with whatever else is waiting."""
-        if not events:
-            return []
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[list[Appended]] = loop.create_future()
-        self._waiting.append((to_rows(events), done))
-        if self._committing is None:
-            self._committing = loop.create_task(self._commit(), name="event log commit")
-        return await done
+        return await self._groups.append(events)
 
     async def read(self, after: Position, limit: int = 500) -> list[Logged]:
         """The next events after a position."""
@@ -131,31 +123,10 @@ class SqliteLog:
         """Take parked messages out."""
         return await self._tell(tables.unpark, list(numbers))
 
-    async def _commit(self) -> None:
-        """Commit what waits, and what came meanwhile, until nothing does."""
-        try:
-            while self._waiting:
-                group, rows = [], 0
-                while self._waiting and rows < MOST_AT_ONCE:
-                    group.append(self._waiting.pop(0))
-                    rows += len(group[-1][0])
-                await self._settle(group)
-        finally:
-            self._committing = None
-
-    async def _settle(self, group: list[tuple[list[Row], asyncio.Future[list[Appended]]]]) -> None:
-        try:
-            told = await self._tell(tables.append, [rows for rows, _ in group])
-        except Exception as error:
-            for _, done in group:
-                if not done.done():
-                    done.set_exception(_alike(error))
-            return
+    async def _keep(self, groups: Sequence[Sequence[Row]]) -> list[list[Appended]]:
+        told = await self._tell(tables.append, groups)
         self._wake.set()
-        for (_, done), became in zip(group, told, strict=True):
-            # Who no longer waits will send again, and be told of a duplicate.
-            if not done.done():
-                done.set_result(became)
+        return told
 
     async def _news(self, after: Position) -> None:
         """Return when there may be something new."""
@@ -205,10 +176,10 @@ class _Thread:
         self._pool: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
-    async def open(self, path: Path | None) -> None:
+    async def open(self, path: Path | None, busy: float) -> None:
         self._pool = ThreadPoolExecutor(1, f"event log {self._name}")
         try:
-            self._connection = await self._in_pool(self._pool, tables.connect, path)
+            self._connection = await self._in_pool(self._pool, tables.connect, path, busy)
         except BaseException:
             await self.close()
             raise
@@ -235,8 +206,3 @@ def _version(connection: sqlite3.Connection) -> int:
     """Changes when another connection has committed something."""
     version: int = connection.execute("PRAGMA data_version").fetchone()[0]
     return version
-
-
-def _alike(error: Exception) -> Exception:
-    """An error of one's own for each who waits: they are raised in several tasks."""
-    return EventLogDown(str(error), hint=error.hint) if isinstance(error, EventLogDown) else error

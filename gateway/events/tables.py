@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.events.codec import Row, again, instant, micros, packed, to_event, to_parked
-from gateway.events.log import Appended, Duplicate, Logged, Parked, Position, ResyncRequired
+from gateway.events.log import Appended, Duplicate, Logged, Parked, Position, check_position
 from schema.errors import ConfigError
 
 BUSY_SECONDS = 5.0
@@ -53,15 +53,18 @@ _DUPLICATES = """SELECT duplicates.number, source, id, duplicates.received, coun
     FROM duplicates JOIN events USING (sequence) WHERE events.number = ? ORDER BY duplicates.received"""
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
-    """A connection to the log in a file, or in memory. Raises ConfigError where it cannot be used."""
+def connect(path: Path | None, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection to the log in a file, or in memory; ``busy`` is how long another process may have it to itself.
+
+    Raises ConfigError where it cannot be used.
+    """
     try:
         if path is not None:
             # What partners and plants tell is nobody else's on this machine.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(
             ":memory:" if path is None else path,
-            timeout=BUSY_SECONDS,
+            timeout=busy,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -160,7 +163,7 @@ def read(connection: sqlite3.Connection, after: Position, limit: int) -> list[Lo
     """The next events after a position. Raises ResyncRequired."""
     with reading(connection):
         last, trimmed = head(connection)
-        checked(after, last, trimmed)
+        check_position(after, last, trimmed)
         if after == last:
             return []
         rows = connection.execute(
@@ -170,23 +173,12 @@ def read(connection: sqlite3.Connection, after: Position, limit: int) -> list[Lo
     return _logged(last.epoch, rows)
 
 
-def checked(after: Position, last: Position, trimmed: int) -> None:
-    """Raises ResyncRequired where what follows a position cannot be told whole."""
-    if after.epoch != last.epoch or after.sequence > last.sequence:
-        why = "the position is another event log's"
-    elif after.sequence < trimmed:
-        why = "the events after the position are no longer kept"
-    else:
-        return
-    raise ResyncRequired(why, hint="Read the present state anew and begin without a cursor.")
-
-
 def about(connection: sqlite3.Connection, id: str, first: int, after: Position | None) -> list[Logged]:
     """The events that touch an object."""
     with reading(connection):
         last, _ = head(connection)
         if after is not None:
-            checked(after, last, 0)
+            check_position(after, last)
         rows = connection.execute(_ABOUT, (id, after.sequence if after else 0, first)).fetchall()
     return _logged(last.epoch, rows)
 

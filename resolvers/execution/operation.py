@@ -64,9 +64,17 @@ class ReferenceExecution:
         name: str | None = None,
         *,
         hide_suggestions: bool = False,
+        root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute an operation of a valid document."""
-        executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+        """Execute an operation of a valid document. ``root`` is what a subscription tells of, ``begun`` the executor of
+        its beginning, whose variables are coerced.
+        """
+        executor = (
+            _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+            if begun is None
+            else _again(begun, context, root)
+        )
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         return await _reference(executor, "there are no plans for this schema")
@@ -88,9 +96,17 @@ class PlanExecution:
         name: str | None = None,
         *,
         hide_suggestions: bool = False,
+        root: object = None,
+        begun: Executor[Any] | None = None,
     ) -> Executed:
-        """Execute an operation of a valid document."""
-        executor = _executor(self._schema, document, context, variables, name, hide_suggestions)
+        """Execute an operation of a valid document. ``root`` is what a subscription tells of, ``begun`` the executor of
+        its beginning, whose variables are coerced.
+        """
+        executor = (
+            _executor(self._schema, document, context, variables, name, hide_suggestions, root)
+            if begun is None
+            else _again(begun, context, root)
+        )
         if isinstance(executor, list):
             return Executed(None, executor, "the request is not valid")
         plan = self._plan(document, executor)
@@ -149,11 +165,13 @@ def _executor(
     variables: Mapping[str, Any],
     name: str | None,
     hide_suggestions: bool,
+    root: object = None,
 ) -> Executor[Any] | list[GraphQLError]:
     """Graphql-core's executor with coerced variables, or what is wrong with them."""
     return Executor.build(
         schema,
         document,
+        root,
         context_value=context,
         raw_variable_values=dict(variables),
         operation_name=name,
@@ -162,10 +180,17 @@ def _executor(
     )
 
 
+def _again(begun: Executor[Any], context: object, root: object) -> Executor[Any]:
+    """The executor of a subscription's beginning, for one of its events."""
+    executor = begun.build_per_event_executor(root)
+    executor.context_value = context
+    return executor
+
+
 def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> _Plan:
     """The plan of an operation, or why it has none."""
-    root = executor.schema.query_type
-    if operation.operation is not OperationType.QUERY or root is None:
+    root = executor.schema.get_root_type(operation.operation)
+    if operation.operation is OperationType.MUTATION or root is None:
         return _Plan(operation, None, None, operation.operation.value)
     if len(names) > MOST_SWITCHES:
         return _Plan(operation, None, None, "too many variables in @skip and @include")

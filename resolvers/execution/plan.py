@@ -160,6 +160,9 @@ class Planner:
     def _source(self, planned: Planned, cls: type | None, name: str) -> None:
         """Find out where the values of a field come from."""
         attached = EXPOSED[cls].fields.get(snake(name)) if cls is not None else None
+        if planned.definition.subscribe is not None:
+            planned.kind, planned.read = Kind.PLAIN, _itself
+            return
         if name == "__typename":
             planned.kind, planned.read = Kind.PLAIN, _constant(planned.parent.name)
         elif name == "id" and cls in PREFIXES:
@@ -205,6 +208,11 @@ def _attribute(definition: GraphQLField) -> str | None:
         return None
     name: str = found.python_name
     return name
+
+
+def _itself(event: Any) -> Any:
+    """What a subscription gives of an event: all of it."""
+    return event
 
 
 def _constant(value: str) -> Callable[[Any], str]:

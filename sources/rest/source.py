@@ -18,12 +18,14 @@ from schema.errors import (
     SourceUnavailable,
 )
 from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
+from sources.events import Message, Told
 from sources.http import Pairs, Transport
 from sources.references import KINDS, referred
 from sources.rest.assemble import Cells, Shape, Trouble, assemble_page
 from sources.rest.client import Payload, RestClient
 from sources.rest.config import ReadSpec, RestConfig, SearchSpec
 from sources.rest.environment import Environment, Getter
+from sources.rest.events import Events
 from sources.rest.filters import Filters
 from sources.rest.keys import Call, calls, check_words, encoded, filled_body, key_parts, put, wanted_params
 from sources.rest.mapping import Maker, compile_row
@@ -55,6 +57,7 @@ class Rest(Source):
         self._rows = {name: compile_row(name, spec, self.env) for name, spec in config.rows.items()}
         self._reads = {name: _Reading(self, name, spec) for name, spec in config.reads.items()}
         self._searches = {name: _Searching(self, name, spec) for name, spec in config.searches.items()}
+        self._events = Events(config.events, self.env)
 
     @property
     def unmapped(self) -> frozenset[tuple[str, str]]:
@@ -68,6 +71,10 @@ class Rest(Source):
     async def close(self) -> None:
         """Give back connections."""
         await self.client.http.close()
+
+    def told(self, message: Message) -> Sequence[Told] | None:
+        """What a message says by ``events`` of the table."""
+        return self._events.told(message)
 
     def clock_skew_ms(self) -> int | None:
         """What the dates of its answers tell."""
