@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from gateway.app import make_catalog
-from gateway.config import Settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import Settings
 from gateway.sampling import Keys
 from schema.errors import SourceError
 from sources.base import Batch, Bundle, Query, Read, Search

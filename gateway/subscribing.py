@@ -10,18 +10,24 @@ from gateway.request import GraphQLRequest
 from schema.errors import RequestError
 from schema.events import Event
 
+LAST_EVENT_ID = "lastEventId"
+"""The member of a request's ``extensions`` with the cursor that its client saw last, where the transport and not the
+document says so. It wins over the argument ``after``, which a client that comes back by itself sends as it was at first.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """One result of a subscription as JSON (``data``, and ``errors`` and ``extensions`` where there are any).
 
     ``cursor`` is where to go on after it; None where the subscription cannot be resumed. ``event`` is what it tells of,
-    None for a present state.
+    and ``object_id`` of which of its objects; both None for a present state, and for the news that this was told.
     """
 
     body: bytes
     cursor: str | None = None
     event: Event | None = None
+    object_id: str | None = None
 
 
 class SubscriptionRefused(Exception):

@@ -82,7 +82,9 @@ class Teller:
         change = self.topic.change(told, id, row)
         for system, error in missing:
             context.missed.append((self.topic.root, failure(context, system, self.topic.root, error)))
-        return Payload(await self.asked.tell(context, change), told.cursor)
+        return Payload(
+            await self.asked.tell(context, change), told.cursor, told.event, id if told.event else None
+        )
 
     async def _objects(self, context: Context, seen: Sequence[Seen]) -> list[tuple[str, Any]]:
         """Of the objects of an event those to tell of. What nobody could read is told of: it may have matched."""

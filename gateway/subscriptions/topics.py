@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from graphql import (
@@ -22,9 +22,11 @@ from gateway.documents import Document
 from gateway.engine import SchemaEngine
 from gateway.operations import Described
 from gateway.request import GraphQLRequest
+from gateway.subscribing import LAST_EVENT_ID
 from resolvers.context import Context
 from resolvers.execution.operation import MAX_COERCION_ERRORS
 from resolvers.subscriptions import Topic
+from schema.errors import RequestError
 
 
 class NoTopic(Exception):
@@ -88,7 +90,9 @@ class Asked:
         if isinstance(stream, ExecutionResult):
             raise NoTopic(list(stream.errors or ()))
         async with aclosing(cast("AsyncGenerator[Topic, None]", stream)) as topics:
-            return await anext(topics)
+            topic = await anext(topics)
+        last = _last_seen(self.request)
+        return topic if last is None else replace(topic, after=last)
 
     def begin(self, context: Context) -> None:
         """Tell a context what the document is about, before anything is loaded."""
@@ -101,6 +105,14 @@ class Asked:
             raise RuntimeError("the topic is asked for first")
         begun = self._begun
         return await self.engine.tell(self.document, self.operation, context, self.request, change, begun)
+
+
+def _last_seen(request: GraphQLRequest) -> str | None:
+    """The cursor that the client saw last, where its transport says so. Raises RequestError."""
+    last = request.extensions.get(LAST_EVENT_ID)
+    if last is None or isinstance(last, str):
+        return last or None
+    raise RequestError(f"extensions.{LAST_EVENT_ID} must be a cursor, a string.")
 
 
 def _cursor_variable(document: DocumentNode, operation: OperationDefinitionNode) -> str | None:

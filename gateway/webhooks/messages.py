@@ -16,9 +16,11 @@ NEXT = "crossdock.subscription.next"
 """The type of a message about no event in particular."""
 
 
-def write_result(hook: Hook, result: Payload, now: float) -> bytes:
-    """The result of the partner's own document; ``type`` is the event's."""
+def write_result(hook: Hook, result: Payload, now: float) -> bytes | None:
+    """The result of the partner's own document; ``type`` is the event's. That the past was told is not sent."""
     event = result.event
+    if event is None and result.cursor is not None:
+        return None
     said = {
         "type": NEXT if event is None else event.type,
         "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
