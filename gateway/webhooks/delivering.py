@@ -304,7 +304,7 @@ def _message(hook: Hook, result: Payload, seq: int, body: bytes, now: float) -> 
         # A state, such as a system's health: there is nothing by which to know it again.
         return Message(f"msg_{uuid4().hex}", hook.number, seq, "", body, now, now)
     # The id is the same whenever and by whomever this result is kept. An event may be told of several objects.
-    told = f"{hook.number}\n{event.number}\n{result.object_id}"
+    told = f"{hook.number}\n{event.number}\n{result.part}"
     number, subject = hashlib.sha256(told.encode()).hexdigest()[:32], event.subject
     return Message(f"msg_{number}", hook.number, seq, subject, body, now, now)
 
