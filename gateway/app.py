@@ -25,6 +25,7 @@ from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.epcis.service import epcis_routes
 from gateway.events.incoming import Incoming
 from gateway.events.interest import Interest
 from gateway.events.log import EventLog
@@ -270,7 +271,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     subscribing = make_subscriptions(
         settings, engine, events, catalog, caching, incoming.interests, context_of
     )
-    webhooks = make_webhooks(settings, events, subscribing, engine)
+    webhooks = make_webhooks(settings, events, subscribing, engine, catalog.plants)
     if webhooks is not None:
         context_of.webhooks = webhooks.service
     page = graphiql_page(FIRST_QUERY, f'{{"id": "{FIRST_ORDER}"}}') if settings.graphiql else None
@@ -280,6 +281,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         *health_routes(readiness),
         *admin_routes(settings, caching),
         *incoming.routes,
+        *epcis_routes(engine, events, catalog.plants, UTC_NOW),
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
+from gateway.epcis.documents import SUBSCRIPTION
 from gateway.events.log import EventLogDown, ResyncRequired
 from gateway.request import GraphQLRequest
 from gateway.subscribing import LAST_EVENT_ID, Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
@@ -27,7 +28,7 @@ from gateway.webhooks.signing import Secrets
 from gateway.webhooks.store import Hook, Message, WebhookStore
 from gateway.webhooks.threads import finished
 from schema.errors import SourceError, SourceThrottled, SourceTimeout, SourceUnavailable
-from schema.webhooks import WebhookState
+from schema.webhooks import WebhookFormat, WebhookState
 
 log = logging.getLogger("crossdock.webhooks")
 
@@ -174,7 +175,7 @@ class Run:
         while True:
             wait = self._courier.look_seconds
             request = GraphQLRequest(
-                self._hook.query,
+                query_of(self._hook),
                 self._hook.operation_name,
                 dict(self._hook.variables),
                 {LAST_EVENT_ID: cursor} if cursor is not None else {},
@@ -292,6 +293,11 @@ class Run:
     def _say(self, reason: str) -> None:
         log.warning("webhook %s (%s) is not active any more: %s", self._hook.number, self._hook.name, reason)
         self._courier.paused(self._hook, reason)
+
+
+def query_of(hook: Hook) -> str:
+    """The document that a webhook subscribes with; that of EPCIS is always the gateway's present one."""
+    return SUBSCRIPTION if hook.format is WebhookFormat.EPCIS else hook.query
 
 
 class _Over(Exception):

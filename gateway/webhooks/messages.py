@@ -6,11 +6,26 @@ from typing import TypeAlias
 
 import orjson
 
+from gateway.epcis.documents import capture_document
+from gateway.epcis.events import Plants
 from gateway.subscribing import Payload
 from gateway.webhooks.store import Hook
+from schema.webhooks import WebhookFormat
 
 Writer: TypeAlias = Callable[[Hook, Payload, float], bytes | None]
 """The body of a message, at an instant in seconds since the epoch; None where a result is not to be sent."""
+
+
+def writer_of(plants: Plants) -> Writer:
+    """What writes the messages of webhooks, each in its format."""
+
+    def write(hook: Hook, result: Payload, now: float) -> bytes | None:
+        if hook.format is WebhookFormat.EPCIS:
+            return capture_document(result, plants, datetime.fromtimestamp(now, UTC))
+        return write_result(hook, result, now)
+
+    return write
+
 
 NEXT = "crossdock.subscription.next"
 """The type of a message about no event in particular."""

@@ -1,0 +1,188 @@
+"""``GET /epcis/events``: the events of shipments that the log keeps, in the order in which they came, page by page.
+
+The log is looked through for events that may be meant; the shipments of a page are read live in one query of the graph,
+as whoever asks may see them. A page may hold fewer events than were asked for, and the next one still more: only an
+answer without a ``Link`` is the last.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.engine import SchemaEngine
+from gateway.epcis.asking import EventQuery, QueryParameter, QueryValidation, read_query
+from gateway.epcis.documents import query_document
+from gateway.epcis.events import FACTS, Plants, object_event
+from gateway.events.log import (
+    EventLog,
+    EventLogDown,
+    Logged,
+    Position,
+    ResyncRequired,
+    from_cursor,
+    to_cursor,
+)
+from gateway.http import GONE, ClientGone, to_json
+from gateway.request import GraphQLRequest, HttpRefusal
+from schema.errors import RequestError, SourceUnavailable
+
+PATH = "/epcis/events"
+MOST_LOOKED = 5_000
+"""Events of the log that one request looks through at most."""
+BATCH = 500
+SHIPMENTS = f"query EpcisEvents($ids: [ID!]!) {{ nodes(ids: $ids) {{ ...Facts }} }}\n{FACTS}"
+VERSIONS = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
+JSON, LD_JSON = "application/json", "application/ld+json"
+_PASSING = frozenset(
+    {"SOURCE_ERROR", "SOURCE_UNAVAILABLE", "SOURCE_TIMEOUT", "SOURCE_RATE_LIMITED", "EVENT_LOG_UNAVAILABLE"}
+)
+
+
+class _Looked(NamedTuple):
+    """What may be asked for, and where to look on; None where the log has no more."""
+
+    candidates: Sequence[Logged]
+    on: Position | None
+
+
+class NotReadable(Exception):
+    """The shipments could not be read: ``errors`` say why, as GraphQL does."""
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(str(errors[0].get("message")))
+        codes = {error.get("extensions", {}).get("code") for error in errors}
+        self.passing = bool(codes & _PASSING)
+
+
+def epcis_routes(
+    engine: SchemaEngine, events: EventLog, plants: Plants, now: Callable[[], datetime]
+) -> list[Route]:
+    """The route."""
+    desk = _Desk(engine, events, plants, now)
+    return [Route(PATH, desk.answer, methods=["GET"])]
+
+
+class _Desk:
+    """What the route does."""
+
+    def __init__(
+        self, engine: SchemaEngine, events: EventLog, plants: Plants, now: Callable[[], datetime]
+    ) -> None:
+        self._engine, self._events, self._plants, self._now = engine, events, plants, now
+
+    async def answer(self, request: Request) -> Response:
+        """A page of events, or a problem document."""
+        try:
+            query = read_query(request.query_params.multi_items())
+            looked = await self._look(query)
+            found = await self._events_of(query, looked.candidates, request)
+        except (QueryParameter, QueryValidation) as error:
+            return _problem(HTTPStatus.BAD_REQUEST, error.code, error)
+        except ResyncRequired as error:
+            return _problem(HTTPStatus.BAD_REQUEST, QueryParameter.code, error)
+        except EventLogDown as error:
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "ImplementationException", error)
+        except HttpRefusal as error:
+            return _problem(HTTPStatus(error.status), "ValidationException", error)
+        except ClientGone:
+            return Response(status_code=GONE.status)
+        except NotReadable as error:
+            down = HTTPStatus.SERVICE_UNAVAILABLE if error.passing else HTTPStatus.INTERNAL_SERVER_ERROR
+            return _problem(down, "ImplementationException", error)
+        headers = VERSIONS | {"Cache-Control": "no-store", "Content-Type": _media(request)}
+        if looked.on is not None:
+            headers["Link"] = f'<{_next(request, to_cursor(looked.on))}>; rel="next"'
+        return Response(to_json(query_document(found, self._now())), headers=headers)
+
+    async def _look(self, query: EventQuery) -> _Looked:
+        """The next events that may be asked for, as many as fit on a page."""
+        after = from_cursor(query.token) if query.token is not None else await self._oldest()
+        candidates: list[Logged] = []
+        looked = 0
+        while looked < MOST_LOOKED:
+            batch = await self._events.read(after, BATCH)
+            for logged in batch:
+                looked, after = looked + 1, logged.position
+                if query.may_hold(logged.event):
+                    candidates.append(logged)
+                if len(candidates) == query.per_page:
+                    more = await self._events.read(after, 1)
+                    return _Looked(candidates, after if more else None)
+            if len(batch) < BATCH:
+                return _Looked(candidates, None)
+        return _Looked(candidates, after)
+
+    async def _oldest(self) -> Position:
+        """The place before the oldest event that is kept: found by halving, as a place before it cannot be read from."""
+        head = await self._events.head()
+        low, high = 0, head.sequence
+        while low < high:
+            middle = (low + high) // 2
+            try:
+                await self._events.read(Position(head.epoch, middle), 1)
+                high = middle
+            except ResyncRequired:
+                low = middle + 1
+        return Position(head.epoch, low)
+
+    async def _events_of(
+        self, query: EventQuery, candidates: Sequence[Logged], request: Request
+    ) -> list[dict[str, Any]]:
+        """The events asked for. One whose shipment nobody knows any more, or who asks may not see, is left out."""
+        if not candidates:
+            return []
+        ids = list(dict.fromkeys(logged.event.subject for logged in candidates))
+        rows = await self._shipments(ids, request)
+        shipments = {id: row for id, row in zip(ids, rows, strict=True) if row is not None}
+        made = [
+            object_event(logged.event, shipments[logged.event.subject], self._plants)
+            for logged in candidates
+            if logged.event.subject in shipments
+        ]
+        return [one for one in made if query.holds(one)]
+
+    async def _shipments(self, ids: Sequence[str], request: Request) -> list[dict[str, Any] | None]:
+        """All shipments of a page at once. Raises NotReadable, HttpRefusal."""
+        asked = GraphQLRequest(SHIPMENTS, None, {"ids": list(ids)})
+        answer = await self._engine.execute(asked, request)
+        result = orjson.loads(answer.result) if isinstance(answer.result, bytes) else answer.result
+        if result.get("errors"):
+            raise NotReadable(result["errors"])
+        # Who could not be asked leaves nulls as those do who know nothing: an answer without them would be a wrong one.
+        silent = [one for one in result.get("extensions", {}).get("sources", ()) if one["path"] == ["nodes"]]
+        if silent:
+            raise NotReadable(
+                [{"message": silent[0].get("message"), "extensions": {"code": SourceUnavailable.code}}]
+            )
+        return list(result["data"]["nodes"])
+
+
+def _media(request: Request) -> str:
+    return LD_JSON if LD_JSON in request.headers.get("accept", "") else JSON
+
+
+def _next(request: Request, token: str) -> str:
+    """The address of the next page, relative to the gateway: what stands in front of it is not known here."""
+    kept = [(name, text) for name, text in request.query_params.multi_items() if name != "nextPageToken"]
+    return f"{PATH}?{urlencode([*kept, ('nextPageToken', token)])}"
+
+
+def _problem(status: HTTPStatus, kind: str, error: Exception) -> Response:
+    hint = error.hint if isinstance(error, RequestError | HttpRefusal) else None
+    said = {
+        "type": f"epcisException:{kind}",
+        "title": "The query cannot be answered.",
+        "status": status.value,
+        "detail": f"{error} {hint}" if hint else str(error),
+    }
+    headers = VERSIONS | {"Cache-Control": "no-store", "Content-Type": "application/problem+json"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "5"
+    return Response(to_json(said), status_code=status.value, headers=headers)
