@@ -12,7 +12,6 @@ from typing import Any
 from gateway.epcis.events import EVENT_TYPE, event_id
 from gateway.epcis.identifiers import same_form
 from gateway.epcis.vocabulary import OBSERVE, is_told, said_by
-from schema.errors import RequestError
 from schema.events import Event
 
 USUAL_PAGE, MOST_PAGE = 30, 100
@@ -40,16 +39,24 @@ PLACES = {"EQ_readPoint": "readPoint", "EQ_bizLocation": "bizLocation"}
 KNOWN = (*TIMES, *CHOICES, *OBJECTS, *PLACES, f"{TRANSACTION}<type>", "perPage", "nextPageToken")
 
 
-class QueryParameter(RequestError):
+class QueryRefused(Exception):
+    """The query cannot be answered; ``kind`` is the standard's name for why, ``hint`` says how to mend it."""
+
+    kind = "QueryParameterException"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class QueryParameter(QueryRefused):
     """A parameter that is not known, or whose value cannot be read."""
 
-    code = "QueryParameterException"
 
-
-class QueryValidation(RequestError):
+class QueryValidation(QueryRefused):
     """Parameters that contradict each other or the standard."""
 
-    code = "QueryValidationException"
+    kind = "QueryValidationException"
 
 
 @dataclass(frozen=True, slots=True)

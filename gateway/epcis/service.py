@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.engine import SchemaEngine
-from gateway.epcis.asking import EventQuery, QueryParameter, QueryValidation, read_query
+from gateway.epcis.asking import EventQuery, QueryParameter, QueryRefused, read_query
 from gateway.epcis.documents import query_document
 from gateway.epcis.events import FACTS, Plants, object_event
 from gateway.events.log import (
@@ -83,14 +83,15 @@ class _Desk:
             query = read_query(request.query_params.multi_items())
             looked = await self._look(query)
             found = await self._events_of(query, looked.candidates, request)
-        except (QueryParameter, QueryValidation) as error:
-            return _problem(HTTPStatus.BAD_REQUEST, error.code, error)
+        except QueryRefused as error:
+            return _problem(HTTPStatus.BAD_REQUEST, error.kind, error, error.hint)
         except ResyncRequired as error:
-            return _problem(HTTPStatus.BAD_REQUEST, QueryParameter.code, error)
+            # They went while they were looked through.
+            return _problem(HTTPStatus.BAD_REQUEST, QueryParameter.kind, error, error.hint)
         except EventLogDown as error:
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "ImplementationException", error)
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "ImplementationException", error, error.hint)
         except HttpRefusal as error:
-            return _problem(HTTPStatus(error.status), "ValidationException", error)
+            return _problem(HTTPStatus(error.status), "ValidationException", error, error.hint)
         except ClientGone:
             return Response(status_code=GONE.status)
         except NotReadable as error:
@@ -103,7 +104,7 @@ class _Desk:
 
     async def _look(self, query: EventQuery) -> _Looked:
         """The next events that may be asked for, as many as fit on a page."""
-        after = from_cursor(query.token) if query.token is not None else await self._oldest()
+        after = await self._begin(query)
         candidates: list[Logged] = []
         looked = 0
         while looked < MOST_LOOKED:
@@ -119,18 +120,18 @@ class _Desk:
                 return _Looked(candidates, None)
         return _Looked(candidates, after)
 
-    async def _oldest(self) -> Position:
-        """The place before the oldest event that is kept: found by halving, as a place before it cannot be read from."""
-        head = await self._events.head()
-        low, high = 0, head.sequence
-        while low < high:
-            middle = (low + high) // 2
-            try:
-                await self._events.read(Position(head.epoch, middle), 1)
-                high = middle
-            except ResyncRequired:
-                low = middle + 1
-        return Position(head.epoch, low)
+    async def _begin(self, query: EventQuery) -> Position:
+        """Where to look on. Raises QueryParameter for a token that is none, or of events that are no longer kept."""
+        if query.token is None:
+            return await oldest(self._events)
+        try:
+            after = from_cursor(query.token)
+            await self._events.read(after, 1)
+        except EventLogDown:
+            raise
+        except RequestError as error:
+            raise QueryParameter(f"nextPageToken: {error}", hint="Ask for the first page.") from error
+        return after
 
     async def _events_of(
         self, query: EventQuery, candidates: Sequence[Logged], request: Request
@@ -164,6 +165,20 @@ class _Desk:
         return list(result["data"]["nodes"])
 
 
+async def oldest(events: EventLog) -> Position:
+    """The place before the oldest event that is kept: found by halving, as from a place before it nothing is read."""
+    head = await events.head()
+    low, high = 0, head.sequence
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            await events.read(Position(head.epoch, middle), 1)
+            high = middle
+        except ResyncRequired:
+            low = middle + 1
+    return Position(head.epoch, low)
+
+
 def _media(request: Request) -> str:
     return LD_JSON if LD_JSON in request.headers.get("accept", "") else JSON
 
@@ -174,8 +189,7 @@ def _next(request: Request, token: str) -> str:
     return f"{PATH}?{urlencode([*kept, ('nextPageToken', token)])}"
 
 
-def _problem(status: HTTPStatus, kind: str, error: Exception) -> Response:
-    hint = error.hint if isinstance(error, RequestError | HttpRefusal) else None
+def _problem(status: HTTPStatus, kind: str, error: Exception, hint: str | None = None) -> Response:
     said = {
         "type": f"epcisException:{kind}",
         "title": "The query cannot be answered.",
