@@ -81,6 +81,11 @@ class EventQuery:
                 return False
         return all(CHOICES[name](event) in values for name, values in self.choices.items())
 
+    def is_over(self, received_at: datetime) -> bool:
+        """Whether nothing that was received from an instant on can be asked for."""
+        end = self.times.get("LT_recordTime")
+        return end is not None and received_at >= end
+
     def holds(self, found: Mapping[str, Any]) -> bool:
         """Whether an event that may be is asked for, by the rest of what it says."""
         for name, values in self.objects.items():

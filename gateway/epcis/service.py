@@ -6,7 +6,7 @@ answer without a ``Link`` is the last.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -37,6 +37,8 @@ PATH = "/epcis/events"
 MOST_LOOKED = 5_000
 """Events of the log that one request looks through at most."""
 BATCH = 500
+SKEW = timedelta(minutes=1)
+"""By how much the instants of reception may differ from the order of the log: several machines write it."""
 SHIPMENTS = f"query EpcisEvents($ids: [ID!]!) {{ nodes(ids: $ids) {{ ...Facts }} }}\n{FACTS}"
 VERSIONS = {"GS1-EPCIS-Version": "2.0.0", "GS1-CBV-Version": "2.0.0"}
 JSON, LD_JSON = "application/json", "application/ld+json"
@@ -111,6 +113,8 @@ class _Desk:
             batch = await self._events.read(after, BATCH)
             for logged in batch:
                 looked, after = looked + 1, logged.position
+                if query.is_over(logged.event.received_at - SKEW):
+                    return _Looked(candidates, None)
                 if query.may_hold(logged.event):
                     candidates.append(logged)
                 if len(candidates) == query.per_page:
@@ -123,7 +127,8 @@ class _Desk:
     async def _begin(self, query: EventQuery) -> Position:
         """Where to look on. Raises QueryParameter for a token that is none, or of events that are no longer kept."""
         if query.token is None:
-            return await oldest(self._events)
+            since = query.times.get("GE_recordTime")
+            return await oldest(self._events, None if since is None else since - SKEW)
         try:
             after = from_cursor(query.token)
             await self._events.read(after, 1)
@@ -165,17 +170,24 @@ class _Desk:
         return list(result["data"]["nodes"])
 
 
-async def oldest(events: EventLog) -> Position:
-    """The place before the oldest event that is kept: found by halving, as from a place before it nothing is read."""
+async def oldest(events: EventLog, since: datetime | None = None) -> Position:
+    """The place before the oldest event that is kept, or that was received since an instant: found by halving.
+
+    From a place before what is kept nothing is read.
+    """
     head = await events.head()
     low, high = 0, head.sequence
     while low < high:
         middle = (low + high) // 2
         try:
-            await events.read(Position(head.epoch, middle), 1)
-            high = middle
+            found = await events.read(Position(head.epoch, middle), 1)
         except ResyncRequired:
             low = middle + 1
+            continue
+        if since is not None and found and found[0].event.received_at < since:
+            low = middle + 1
+        else:
+            high = middle
     return Position(head.epoch, low)
 
 

@@ -141,6 +141,8 @@ async def test_events_are_paged_in_the_order_in_which_they_came(tmp_path: Path) 
         assert asked.warehouse.asked[0] in ("1,2", "2,1")
         chosen = await asked.get(MATCH_anyEPC=f"https://id.gs1.org/00/{SSCC}", EQ_bizStep="shipping,packing")
         assert steps(chosen) == ["1 packing", "1 shipping"]
+        assert steps(await asked.get(LT_recordTime="2020-01-01T00:00:00Z")) == []
+        assert len(steps(await asked.get(GE_recordTime="2020-01-01T00:00:00Z"))) == 5
         linked = await asked.client.get("/epcis/events", headers={"accept": "application/ld+json"})
         assert linked.headers["content-type"] == "application/ld+json"
 

@@ -107,6 +107,10 @@ class Gateway:
         [number] = became["events"]
         return str(number)
 
+    async def states(self) -> list[str]:
+        """The states of all webhooks."""
+        return [one["state"] for one in (await self.ask(SHOW))["webhookSubscriptions"]]
+
     async def shown(self) -> dict[str, Any]:
         """The only webhook."""
         [webhook] = (await self.ask(SHOW))["webhookSubscriptions"]

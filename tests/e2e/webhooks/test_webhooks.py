@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,26 +79,32 @@ async def test_a_gateway_that_is_killed_delivers_what_it_kept(
     assert [message["state"] for message in messages] == ["DELIVERED", "DELIVERED"]
 
 
-@pytest.mark.parametrize("status", [500, 307])
-async def test_what_fails_is_tried_again_and_said(
-    tmp_path: Path, system: Erp, receiver: Receiver, status: int
-) -> None:
+async def test_what_fails_is_tried_again_and_said(tmp_path: Path, system: Erp, receiver: Receiver) -> None:
     """An error or a redirect (which nobody follows): the webhook is failing, and active again after a success."""
     system.status["1"] = "RELEASED"
-    receiver.answer = lambda _id, _body: status if len(receiver.came) == 1 else 204
-    receiver.headers = {"location": "http://127.0.0.1:1/elsewhere"} if status == 307 else {}
-    async with running(tmp_path / "out.txt", configured(tmp_path, system)) as gateway:
-        webhook = await gateway.create(receiver.url)
+    async with receiving() as other, running(tmp_path / "out.txt", configured(tmp_path, system)) as gateway:
+        other.headers = {"location": receiver.url}
+        partners, numbers = {500: receiver, 307: other}, {}
+        for status, partner in partners.items():
+            partner.answer = _once(partner, status)
+            numbers[status] = (await gateway.create(partner.url))["number"]
         await gateway.tell("1", "RELEASED", 1)
-        await until(lambda: len(receiver.came) == 1)
+        await until(lambda: all(len(partner.came) == 1 for partner in partners.values()))
         await asyncio.sleep(0.5)
-        [message] = await gateway.deliveries(webhook["number"])
-        assert (message["state"], message["attempts"], message["lastStatus"]) == ("RETRYING", 1, status)
-        assert (await gateway.shown())["state"] == "FAILING"
-        await until(lambda: bool(receiver.taken))
+        for status, number in numbers.items():
+            [message] = await gateway.deliveries(number)
+            assert (message["state"], message["attempts"], message["lastStatus"]) == ("RETRYING", 1, status)
+        assert await gateway.states() == ["FAILING", "FAILING"]
+        await until(lambda: all(partner.taken for partner in partners.values()))
         await asyncio.sleep(0.5)
-        assert (await gateway.shown())["state"] == "ACTIVE"
-    assert len({number for number, _ in receiver.came}) == 1
+        assert await gateway.states() == ["ACTIVE", "ACTIVE"]
+    for partner in partners.values():
+        assert len({number for number, _ in partner.came}) == 1
+
+
+def _once(partner: Receiver, status: int) -> Callable[[str, dict[str, Any]], int]:
+    """Answers with a status once, then with success."""
+    return lambda _id, _body: status if len(partner.came) == 1 else 204
 
 
 async def test_a_receiver_that_hangs_or_is_gone_is_said(
