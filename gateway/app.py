@@ -26,6 +26,7 @@ from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.epcis.service import epcis_routes
 from gateway.events.incoming import Incoming
 from gateway.events.interest import Interest
 from gateway.events.log import EventLog
@@ -47,6 +48,8 @@ from gateway.telemetry import RequestLog
 from gateway.transports.http import HttpStreams
 from gateway.transports.visits import Visits
 from gateway.transports.websocket import Sockets
+from gateway.webhooks.making import make_webhooks
+from gateway.webhooks.service import WebhookService
 from resolvers.context import Actor, Context
 from resolvers.execution.operation import PlanExecution
 from resolvers.graph import graphql_schema
@@ -213,26 +216,34 @@ def make_sources(settings: Settings) -> Sequence[Source]:
     return [adapter_class(config.adapter)(config) for config in settings.systems.values()]
 
 
-def make_contexts(
-    settings: Settings, catalog: Catalog, events: EventLog, now: Callable[[], datetime]
-) -> Callable[..., Context]:
-    """What makes the context of an operation: of its lane, of who asks, and of what must be visible."""
-    happenings = LoggedEvents(events)
+class Contexts:
+    """Makes the context of an operation: of its lane, of who asks, and of what must be visible.
 
-    def context_of(lane: Lane, actor: Actor, written: Written | None = None) -> Context:
+    ``webhooks`` is who keeps them, where there are any: it is made after whatever needs contexts.
+    """
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, events: EventLog, now: Callable[[], datetime]
+    ) -> None:
+        self._settings, self._catalog, self._now = settings, catalog, now
+        self._happenings = LoggedEvents(events)
+        self.webhooks: WebhookService | None = None
+
+    def __call__(self, lane: Lane, actor: Actor, written: Written | None = None) -> Context:
+        """A context for one operation."""
+        settings = self._settings
         return Context(
-            catalog,
+            self._catalog,
             deadline_ms=settings.deadline_ms,
             aliases=settings.aliases,
             max_page=settings.limits.max_page,
-            started=now(),
+            started=self._now(),
             lane=lane,
             actor=actor,
             written=written,
-            events=happenings,
+            events=self._happenings,
+            webhooks=self.webhooks,
         )
-
-    return context_of
 
 
 def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Front:
@@ -249,7 +260,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     readiness = Readiness(catalog)
     incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate, caching.tiers.store)
 
-    context_of = make_contexts(settings, catalog, events, now)
+    context_of = Contexts(settings, catalog, events, now)
 
     def make_context(http: HTTPConnection) -> Context:
         return context_of(lane_of(http.headers), actor_of(http.scope))
@@ -267,11 +278,15 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     subscribing = make_subscriptions(
         settings, engine, events, catalog, caching, incoming.interests, context_of
     )
+    webhooks = make_webhooks(settings, events, subscribing, engine, catalog.plants)
+    if webhooks is not None:
+        context_of.webhooks = webhooks.service
     routes = [
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
         *incoming.routes,
+        *epcis_routes(engine, events, catalog.plants, UTC_NOW),
     ]
     middleware = [Middleware(RequestLog)]
     lifespan = [
@@ -282,6 +297,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         readiness.opening,
         incoming.running,
         subscribing.running,
+        *([webhooks.running] if webhooks is not None else []),
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return make_front(settings, engine, subscribing, others, answers)

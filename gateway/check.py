@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from gateway.app import make_catalog
-from gateway.config import Settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import Settings
 from gateway.events.incoming import check_tables
 from gateway.events.polling import FILTER
 from gateway.sampling import Keys

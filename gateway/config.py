@@ -21,12 +21,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 from gateway.cache.settings import CacheSettings
 from gateway.database import parsed
 from gateway.environment import overlay
-from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
+from gateway.events.settings import EventSettings, unsigned
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.subscriptions.settings import SubscriptionSettings
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
 from gateway.transports.settings import StreamSettings
-from gateway.webhooks.settings import WebhookSettings
+from gateway.webhooks.settings import WebhookSettings, written_out
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
 from sources.base import Source
@@ -215,22 +215,6 @@ def adapter_class(name: str) -> type[Source]:
     return found
 
 
-def warnings_of(settings: Settings) -> list[str]:
-    """What an operator should know about these settings at every start, one sentence each."""
-    said = []
-    if settings.auth == "none":
-        said.append('auth = "none": whoever reaches this machine\'s loopback address may ask for everything.')
-    else:
-        said.append(
-            f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
-        )
-    said += kept_where(settings.events, settings.redis_url, settings.workers)
-    said += taken_from_anybody(settings.systems)
-    if not settings.systems:
-        said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
-    return said
-
-
 def _systems(tables: Any, origins: _Origins) -> tuple[dict[str, SystemConfig] | None, list[Problem]]:
     """Each [systems.CODE] table by the adapter it names; None if there is no table of tables at all."""
     if not isinstance(tables, dict):
@@ -282,6 +266,7 @@ def _cross_checks(settings: Settings, origins: _Origins) -> list[Problem]:
         *_bad_aliases(settings),
         *_unknown_rules(settings),
         *_bad_redis(settings),
+        *written_out(settings.webhooks, local=settings.host in LOOPBACK),
     ]
     return [Problem(origins.where(path), path, value, text, mend) for path, value, text, mend in found]
 

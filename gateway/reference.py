@@ -170,7 +170,7 @@ def settings_page() -> str:
 
 
 def _own_sections() -> list[_Section]:
-    """The tables of what the gateway itself keeps and sends."""
+    """The tables of what the gateway itself keeps, tells and sends."""
     told = (
         "How many subscriptions there may be, and what waits for each: see [subscriptions](subscriptions.md)."
     )

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
-from gateway.config import Settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import Settings
 from gateway.server import server_config
 from gateway.telemetry import configure_logging
 from schema.errors import ConfigError

@@ -21,12 +21,14 @@ class Payload:
     """One result of a subscription as JSON (``data``, and ``errors`` and ``extensions`` where there are any).
 
     ``cursor`` is where to go on after it; None where the subscription cannot be resumed. ``event`` is what it tells of,
-    None for a present state.
+    None for a present state and for the news that this was told. ``part`` tells it from the other messages about the
+    event: the object's id, with a count from the second message on about one object.
     """
 
     body: bytes
     cursor: str | None = None
     event: Event | None = None
+    part: str = ""
 
 
 class SubscriptionRefused(Exception):

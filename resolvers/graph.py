@@ -88,8 +88,8 @@ DOMAINS = (
     trace,
     viewing,
     mutations,
-    webhooks,
     subscriptions,
+    webhooks,
 )
 
 

@@ -13,7 +13,7 @@ from resolvers.edges import expose
 from resolvers.enums import ENUMS
 from schema.errors import RequestError
 from schema.integration import UserError, UserErrorCode
-from schema.webhooks import DeliveryState, WebhookDelivery, WebhookSubscription
+from schema.webhooks import DeliveryState, WebhookDelivery, WebhookFormat, WebhookSubscription
 
 KNOWN_ENUMS = frozenset(ENUMS)
 """Registered before the inputs below refer to them."""
@@ -30,6 +30,7 @@ class Wanted:
     query: str | None = None
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
+    format: WebhookFormat | None = None
 
 
 class Webhooks(Protocol):
@@ -84,11 +85,20 @@ class WebhookSubscriptionCreateInput:
 
     name: str = strawberry.field(description="A name for people.")
     url: str = strawberry.field(description="Where to send to: https, and reachable from outside.")
-    query: str = strawberry.field(description="The document with the subscription whose results are sent.")
+    query: str | None = strawberry.field(
+        default=None,
+        description="The document with the subscription whose results are sent; none where the format is EPCIS.",
+    )
     operation_name: str | None = strawberry.field(
         default=None, description="Which operation of the document, where it has several."
     )
-    variables: JSON | None = strawberry.field(default=None, description="Its variables.")
+    variables: JSON | None = strawberry.field(
+        default=None,
+        description="Its variables. Where the format is EPCIS: `filter`, as that of shipmentChanged, or none.",
+    )
+    format: WebhookFormat = strawberry.field(
+        default=WebhookFormat.GRAPHQL, description="What the messages are; it stays."
+    )
     client_mutation_id: str | None = strawberry.field(default=None, description="Given back in the answer.")
 
 
@@ -259,7 +269,8 @@ def _wanted(given: WebhookSubscriptionCreateInput | WebhookSubscriptionUpdateInp
     variables: Any = given.variables
     if variables is not None and not isinstance(variables, dict):
         raise RequestError("variables: an object is needed", hint='Write {"name": value}.')
-    return Wanted(given.name, given.url, given.query, given.operation_name, variables)
+    format = given.format if isinstance(given, WebhookSubscriptionCreateInput) else None
+    return Wanted(given.name, given.url, given.query, given.operation_name, variables, format)
 
 
 QUERIES = (webhook_subscriptions, webhook_deliveries)

@@ -300,6 +300,7 @@ FIELDS: dict[str, str] = {
     "WebhookSubscription.state": "Whether it is sent to.",
     "WebhookSubscription.created_at": "When it was made.",
     "WebhookSubscription.waiting": "Messages that are not delivered yet.",
+    "WebhookSubscription.format": "What its messages are.",
     "WebhookSubscription.dead_lettered": "Messages that were given up; `webhookRedeliver` sends them again.",
     "WebhookSubscription.operation_name": "Which operation of the document.",
     "WebhookSubscription.reason": "Why it is not active, or what failed last.",

@@ -23,6 +23,16 @@ class DeliveryState(StrEnum):
     DEAD_LETTERED = "DEAD_LETTERED"
 
 
+class WebhookFormat(StrEnum):
+    """What the messages of a webhook are.
+
+    GRAPHQL: the results of the owner's own document, in an envelope. EPCIS: shipments as documents of GS1 EPCIS 2.0.
+    """
+
+    GRAPHQL = "GRAPHQL"
+    EPCIS = "EPCIS"
+
+
 @dataclass(slots=True)
 class WebhookSubscription:
     """A subscription whose results are sent to a URL, signed by Standard Webhooks.
@@ -39,6 +49,7 @@ class WebhookSubscription:
     created_at: datetime
     waiting: int
     dead_lettered: int
+    format: WebhookFormat = WebhookFormat.GRAPHQL
     operation_name: str | None = None
     reason: str | None = None
     cursor: str | None = None

@@ -1,8 +1,9 @@
 """All who ask the same with the same rights: what is told to one is told to all, in the same bytes."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from gateway.events.log import Logged, Position, to_cursor
@@ -67,14 +68,16 @@ class Teller:
         context = self.context(written)
         found = await self._objects(context, seen)
         before = to_cursor(Position(position.epoch, position.sequence - 1))
-        payloads = []
+        payloads: list[Payload] = []
+        times: Counter[str] = Counter()
         for number, (id, row) in enumerate(found, 1):
             cursor = to_cursor(position) if number == len(found) else before
             context = context if number == 1 else self.context(written)
             told = Told(kind, cursor, event)
-            payloads.append(
-                await self.tell(context, told, id, row, _reasons(seen, id) if row is None else ())
-            )
+            payload = await self.tell(context, told, id, row, _reasons(seen, id) if row is None else ())
+            part = f"{id}#{times[id]}" if times[id] else id
+            times[id] += 1
+            payloads.append(replace(payload, event=event, part=part))
         return Made(position, payloads)
 
     async def tell(

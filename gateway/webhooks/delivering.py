@@ -12,19 +12,23 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
-from gateway.events.log import ResyncRequired
+from gateway.epcis.documents import SUBSCRIPTION
+from gateway.events.log import EventLogDown, ResyncRequired
 from gateway.request import GraphQLRequest
-from gateway.subscribing import Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
+from gateway.subscribing import LAST_EVENT_ID, Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
 from gateway.webhooks.messages import Writer
 from gateway.webhooks.retrying import Rule, after, health
 from gateway.webhooks.sending import Outcome, Sender
 from gateway.webhooks.signing import Secrets
 from gateway.webhooks.store import Hook, Message, WebhookStore
-from schema.webhooks import WebhookState
+from gateway.webhooks.threads import finished
+from schema.errors import SourceError, SourceThrottled, SourceTimeout, SourceUnavailable
+from schema.webhooks import WebhookFormat, WebhookState
 
 log = logging.getLogger("crossdock.webhooks")
 
@@ -39,6 +43,22 @@ MOST_WAITING = 10_000
 MOST_KEPT = 200
 """Results kept in one transaction at most."""
 USER_AGENT = "Crossdock-Webhooks/1"
+LOST = "Events were lost before they could be sent: {}"
+PASSING = frozenset(
+    {
+        EventLogDown.code,
+        SubscriptionEnded.code,
+        SourceError.code,
+        SourceUnavailable.code,
+        SourceTimeout.code,
+        SourceThrottled.code,
+        "TOO_MANY_SUBSCRIPTIONS",
+        "INTERNAL_SERVER_ERROR",
+    }
+)
+"""Codes of refusals that say nothing about the subscription itself: it is asked for again."""
+REFUSED_SECONDS = 5.0
+"""How long after such a refusal, where it does not say."""
 
 
 class Courier:
@@ -82,7 +102,7 @@ class Courier:
                 await task
             await self._stop(list(self._runs))
             await self.sender.close()
-            await asyncio.to_thread(self.store.let_go, self._worker)
+            await finished(partial(self.store.let_go, self._worker))
 
     def look(self) -> None:
         """A webhook has changed: look now, not when it is time."""
@@ -105,7 +125,7 @@ class Courier:
 
     async def _round(self) -> None:
         """Take over what nobody runs, begin anew what was changed, stop what is no longer ours."""
-        hooks = await asyncio.to_thread(self.store.hold, self._worker, self.clock(), self._held)
+        hooks = await finished(partial(self.store.hold, self._worker, self.clock(), self._held))
         ours = {hook.number: hook for hook in hooks}
         over = [
             number
@@ -155,10 +175,10 @@ class Run:
         while True:
             wait = self._courier.look_seconds
             request = GraphQLRequest(
-                self._hook.query,
+                query_of(self._hook),
                 self._hook.operation_name,
                 dict(self._hook.variables),
-                {"lastEventId": cursor} if cursor is not None else {},
+                {LAST_EVENT_ID: cursor} if cursor is not None else {},
             )
             try:
                 async with aclosing(self._courier.subscribing.subscribe(request, _nobody())) as results:
@@ -166,12 +186,16 @@ class Run:
                         cursor = payload.cursor or cursor
                         await self._results.put(payload)
             except SubscriptionRefused as refused:
-                await self._end(WebhookState.ENDED, f"The subscription was refused: {refused}")
+                extensions = refused.errors[0].get("extensions", {}) if refused.errors else {}
+                code = extensions.get("code")
+                if code == ResyncRequired.code:
+                    await self._end(WebhookState.PAUSED, LOST.format(refused))
+                if code not in PASSING:
+                    await self._end(WebhookState.ENDED, f"The subscription was refused: {refused}")
+                wait = max(wait, extensions.get("retryAfterSeconds") or REFUSED_SECONDS)
             except SubscriptionEnded as ended:
                 if ended.code == ResyncRequired.code:
-                    await self._end(
-                        WebhookState.PAUSED, f"Events were lost before they could be sent: {ended}"
-                    )
+                    await self._end(WebhookState.PAUSED, LOST.format(ended))
                 wait = ended.retry_after or wait
             await asyncio.sleep(wait)
 
@@ -189,7 +213,7 @@ class Run:
                     seq += 1
                     messages.append(_message(hook, result, seq, body, now))
             cursor = next((one.cursor for one in reversed(results) if one.cursor is not None), hook.cursor)
-            if not await asyncio.to_thread(self._store.keep, hook, messages, cursor):
+            if not await finished(partial(self._store.keep, hook, messages, cursor)):
                 raise _Over
             if messages:
                 self._news.set()
@@ -198,7 +222,7 @@ class Run:
     async def _space(self) -> None:
         """Wait while too many messages are kept already; meanwhile the event log keeps what comes."""
         while True:
-            counts = await asyncio.to_thread(self._store.counts, [self._hook.number])
+            counts = await finished(partial(self._store.counts, [self._hook.number]))
             if (
                 sum(count for (_, state), count in counts.items() if state in ("PENDING", "RETRYING"))
                 < MOST_WAITING
@@ -213,7 +237,7 @@ class Run:
         while True:
             self._news.clear()
             most = AT_ONCE if self._hook.state is WebhookState.ACTIVE else 1
-            due = await asyncio.to_thread(self._store.due, self._hook.number, courier.clock(), most)
+            due = await finished(partial(self._store.due, self._hook.number, courier.clock(), most))
             if not due:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(courier.look_seconds):
@@ -222,8 +246,11 @@ class Run:
             outcomes = await asyncio.gather(*[self._send(message) for message in due])
             now = courier.clock()
             pairs = list(zip(due, outcomes, strict=True))
-            await asyncio.to_thread(
-                self._store.settle, [after(message, outcome, now, courier.rule) for message, outcome in pairs]
+            await finished(
+                partial(
+                    self._store.settle,
+                    [after(message, outcome, now, courier.rule) for message, outcome in pairs],
+                )
             )
             self._room.set()
             await self._note(outcomes, now)
@@ -244,7 +271,7 @@ class Run:
             noted["last_delivered_at"] = now
         if not noted:
             return
-        await asyncio.to_thread(self._store.note, self._hook.number, **noted)
+        await finished(partial(self._store.note, self._hook.number, **noted))
         state = WebhookState(str(noted.get("state", self._hook.state.value)))
         since = noted.get("failing_since", self._hook.failing_since)
         reason = noted.get("reason", self._hook.reason)
@@ -259,7 +286,7 @@ class Run:
             raise _Over
 
     async def _end(self, state: WebhookState, reason: str) -> None:
-        await asyncio.to_thread(self._store.note, self._hook.number, state=state.value, reason=reason[:500])
+        await finished(partial(self._store.note, self._hook.number, state=state.value, reason=reason[:500]))
         self._say(reason)
         raise _Over
 
@@ -268,14 +295,23 @@ class Run:
         self._courier.paused(self._hook, reason)
 
 
+def query_of(hook: Hook) -> str:
+    """The document that a webhook subscribes with; that of EPCIS is always the gateway's present one."""
+    return SUBSCRIPTION if hook.format is WebhookFormat.EPCIS else hook.query
+
+
 class _Over(Exception):
     """A run is over; the store says how it goes on."""
 
 
 def _message(hook: Hook, result: Payload, seq: int, body: bytes, now: float) -> Message:
-    # The id is the same whenever and by whomever this result is kept.
-    number = hashlib.sha256(f"{hook.number}\n{result.cursor}".encode()).hexdigest()[:32]
-    subject = result.event.subject if result.event is not None else ""
+    event = result.event
+    if event is None:
+        # A state, such as a system's health: there is nothing by which to know it again.
+        return Message(f"msg_{uuid4().hex}", hook.number, seq, "", body, now, now)
+    # The id is the same whenever and by whomever this result is kept. An event may be told of several objects.
+    told = f"{hook.number}\n{event.number}\n{result.part}"
+    number, subject = hashlib.sha256(told.encode()).hexdigest()[:32], event.subject
     return Message(f"msg_{number}", hook.number, seq, subject, body, now, now)
 
 

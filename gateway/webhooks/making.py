@@ -14,12 +14,13 @@ from gateway.config import Settings
 from gateway.database import MEMORY, Database
 from gateway.documents import DocumentInvalid
 from gateway.engine import SchemaEngine
+from gateway.epcis.events import Plants
 from gateway.events.log import EventLog
 from gateway.masking import error_entry, present_all
 from gateway.request import GraphQLRequest
 from gateway.subscribing import Subscribing
 from gateway.webhooks.delivering import Courier
-from gateway.webhooks.messages import write_result
+from gateway.webhooks.messages import writer_of
 from gateway.webhooks.retrying import Rule
 from gateway.webhooks.sending import Sender
 from gateway.webhooks.service import WebhookService
@@ -43,6 +44,7 @@ class Webhooks:
         events: EventLog,
         subscribing: Subscribing,
         engine: SchemaEngine,
+        plants: Plants,
     ) -> None:
         kept = settings.webhooks
         url = settings.database_url
@@ -52,7 +54,7 @@ class Webhooks:
         sender = Sender(targets, kept.timeout_ms / 1000)
         secrets = Secrets(secret)
         rule = Rule(pause_after=float(kept.pause_after))
-        self._courier = Courier(self._store, subscribing, sender, secrets, write_result, rule)
+        self._courier = Courier(self._store, subscribing, sender, secrets, writer_of(plants), rule)
         self.service = WebhookService(
             self._store,
             events,
@@ -88,7 +90,7 @@ class Webhooks:
 
 
 def make_webhooks(
-    settings: Settings, events: EventLog, subscribing: Subscribing, engine: SchemaEngine
+    settings: Settings, events: EventLog, subscribing: Subscribing, engine: SchemaEngine, plants: Plants
 ) -> Webhooks | None:
     """The webhooks of the settings; None where there are none. Raises ConfigError where the secret cannot be used."""
     reference = settings.webhooks.secret
@@ -100,7 +102,7 @@ def make_webhooks(
             f"webhooks.secret: {len(secret)} characters are too few",
             hint=f"At least {LEAST_MASTER}; `openssl rand -base64 32` makes a good one.",
         )
-    return Webhooks(settings, secret, events, subscribing, engine)
+    return Webhooks(settings, secret, events, subscribing, engine, plants)
 
 
 def subscription_errors(engine: SchemaEngine, request: GraphQLRequest) -> Sequence[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 
+from gateway.epcis.documents import SUBSCRIPTION
 from gateway.events.log import EventLog, to_cursor
 from gateway.request import GraphQLRequest
 from gateway.webhooks.delivering import USER_AGENT
@@ -20,7 +22,7 @@ from gateway.webhooks.target import Targets
 from resolvers.context import Actor
 from resolvers.webhooks import Wanted
 from schema.errors import RequestError
-from schema.webhooks import DeliveryState, WebhookDelivery, WebhookState, WebhookSubscription
+from schema.webhooks import DeliveryState, WebhookDelivery, WebhookFormat, WebhookState, WebhookSubscription
 
 MOST_WEBHOOKS = 100
 """Webhooks of one party at most."""
@@ -56,6 +58,8 @@ class WebhookService:
 
     async def create(self, actor: Actor, wanted: Wanted) -> WebhookSubscription:
         """A new webhook, with its secret; it is told what happens from now on. Raises RequestError."""
+        format = wanted.format or WebhookFormat.GRAPHQL
+        wanted = as_format(wanted, format)
         self._vet(wanted)
         if not wanted.name or not wanted.url or not wanted.query:
             raise RequestError("name, url and query: none may be empty")
@@ -70,6 +74,7 @@ class WebhookService:
             wanted.query,
             wanted.variables or {},
             self._clock(),
+            format,
             wanted.operation_name,
             cursor=to_cursor(await self._log.head()),
         )
@@ -80,6 +85,7 @@ class WebhookService:
     async def update(self, actor: Actor, number: str, wanted: Wanted) -> WebhookSubscription:
         """Change what is named. Raises RequestError."""
         hook = await self._mine(actor, number)
+        wanted = as_format(wanted, hook.format, hook.variables)
         values = {
             name: value
             for name in ("name", "url", "query", "operation_name", "variables")
@@ -209,6 +215,22 @@ class WebhookService:
         return _subscription(hook, await asyncio.to_thread(self._store.counts, [hook.number]), secret)
 
 
+def as_format(wanted: Wanted, format: WebhookFormat, variables: Mapping[str, Any] | None = None) -> Wanted:
+    """What a webhook of a format shall be; that of EPCIS has the gateway's own document. Raises RequestError."""
+    if format is not WebhookFormat.EPCIS:
+        return wanted
+    if wanted.query is not None or wanted.operation_name is not None:
+        raise RequestError(
+            "query: the format EPCIS has a document of its own", hint='Give variables: {"filter": …}.'
+        )
+    found = wanted.variables if wanted.variables is not None else dict(variables or {})
+    if found.keys() - {"filter"}:
+        raise RequestError(
+            "variables: with the format EPCIS there is only filter", hint="See the filter of shipmentChanged."
+        )
+    return replace(wanted, query=SUBSCRIPTION, variables=found)
+
+
 def _subscription(
     hook: Hook, counts: Mapping[tuple[str, str], int], secret: str | None = None
 ) -> WebhookSubscription:
@@ -221,6 +243,7 @@ def _subscription(
         _instant(hook.created_at),
         sum(counts.get((hook.number, state.value), 0) for state in OPEN),
         counts.get((hook.number, DeliveryState.DEAD_LETTERED.value), 0),
+        hook.format,
         hook.operation_name,
         hook.reason,
         hook.cursor,

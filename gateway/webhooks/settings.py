@@ -1,7 +1,7 @@
 """The settings of partner webhooks: the table ``[webhooks]``."""
 
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -47,3 +47,21 @@ class WebhookSettings(BaseModel):
         ge=60,
         description="Seconds for which a message that was given up can be sent again.",
     )
+
+
+def written_out(webhooks: WebhookSettings, *, local: bool) -> list[tuple[tuple[str, ...], Any, str, str]]:
+    """What is wrong with a secret that stands in the settings; it may where only this machine reaches the gateway."""
+    secret = webhooks.secret
+    if secret is None or secret.value is None:
+        return []
+    mend = 'Name the place where it is: secret = {env = "CROSSDOCK_WEBHOOK_SECRET"}.'
+    if not local:
+        return [(("webhooks", "secret"), "…", "is written out, for a gateway that the network reaches", mend)]
+    return []
+
+
+def forgotten(webhooks: WebhookSettings, *, kept: bool) -> list[str]:
+    """What to say where webhooks do not survive a restart."""
+    if webhooks.secret is None or kept:
+        return []
+    return ["Webhooks are kept in memory: they are gone after a restart. Set database_url to keep them."]

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Database
 from gateway.webhooks.tables import DELIVERIES, WEBHOOKS
-from schema.webhooks import DeliveryState, WebhookState
+from schema.webhooks import DeliveryState, WebhookFormat, WebhookState
 
 OPEN = (DeliveryState.PENDING, DeliveryState.RETRYING)
 RUNNING = (WebhookState.ACTIVE, WebhookState.FAILING)
@@ -27,6 +27,7 @@ class Hook:
     query: str
     variables: Mapping[str, Any]
     created_at: float
+    format: WebhookFormat = WebhookFormat.GRAPHQL
     operation_name: str | None = None
     state: WebhookState = WebhookState.ACTIVE
     reason: str | None = None
@@ -238,13 +239,19 @@ class WebhookStore:
 
 def _row(hook: Hook) -> dict[str, Any]:
     named = {name: getattr(hook, name) for name in Hook.__dataclass_fields__}
-    return named | {"variables": json.dumps(hook.variables), "state": hook.state.value}
+    return named | {
+        "variables": json.dumps(hook.variables),
+        "state": hook.state.value,
+        "format": hook.format.value,
+    }
 
 
 def _hook(row: RowMapping) -> Hook:
     values = {name: row[name] for name in Hook.__dataclass_fields__}
     values["variables"] = json.loads(values["variables"])
-    return Hook(**values | {"state": WebhookState(values["state"])})
+    return Hook(
+        **values | {"state": WebhookState(values["state"]), "format": WebhookFormat(values["format"])}
+    )
 
 
 def _message_row(message: Message) -> dict[str, Any]:

@@ -11,6 +11,7 @@ WEBHOOKS = Table(
     Column("owner", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("url", Text, nullable=False),
+    Column("format", Text, nullable=False),
     Column("query", Text, nullable=False),
     Column("operation_name", Text),
     Column("variables", Text, nullable=False),

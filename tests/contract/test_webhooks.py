@@ -351,6 +351,36 @@ async def test_a_subscription_that_cannot_begin_ends_the_webhook(
     assert "Cannot query field" in str(kept.reason)
 
 
+@pytest.mark.parametrize("code", ["TOO_MANY_SUBSCRIPTIONS", "EVENT_LOG_UNAVAILABLE", "SUBSCRIPTION_ENDED"])
+async def test_a_refusal_that_passes_is_waited_for(
+    store: WebhookStore, receiver: Receiver, code: str
+) -> None:
+    """It says nothing about the subscription: the gateway is full, is stopping, or has no log for a moment."""
+    feed = Feed()
+    feed.broken = SubscriptionRefused([_refused(code)])
+    store.add(hook(receiver))
+    async with running(store, feed):
+        await until(lambda: len(feed.asked) >= 2)
+        feed.broken = None
+        await feed.tell("ship:1")
+        await until(lambda: numbers(receiver) == [1])
+
+
+async def test_events_that_were_lost_before_it_began_pause_the_webhook(
+    store: WebhookStore, receiver: Receiver
+) -> None:
+    """That is a refusal too, but not one of the document."""
+    feed = Feed()
+    feed.broken = SubscriptionRefused([_refused("RESYNC_REQUIRED")])
+    store.add(hook(receiver))
+    async with running(store, feed):
+        await until(lambda: (kept := store.hook("h1")) is not None and kept.state is WebhookState.PAUSED)
+
+
+def _refused(code: str) -> dict[str, Any]:
+    return {"message": "not now", "extensions": {"code": code, "retryAfterSeconds": 0.01}}
+
+
 async def test_lost_events_pause_the_webhook_and_other_ends_do_not(
     store: WebhookStore, receiver: Receiver
 ) -> None:

@@ -35,7 +35,7 @@ class WorkCenter:
 
 PLANTS = (
     Plant("1710", "Kassel", "Europe/Berlin", "4012345000016", "Kassel", "DE"),
-    Plant("1720", "Zwolle", "Europe/Amsterdam", "8712345000024", "Zwolle", "NL"),
+    Plant("1720", "Zwolle", "Europe/Amsterdam", "8712345000028", "Zwolle", "NL"),
 )
 
 WORK_CENTERS = (
@@ -110,21 +110,34 @@ _CARRIERS = (
 _CITIES = (("DE", "Hannover"), ("NL", "Utrecht"), ("FR", "Lyon"), ("AT", "Linz"), ("PL", "Poznan"))
 
 
+def gln_of(body: str) -> str:
+    """A GLN: twelve digits and the right check digit."""
+    total = sum(int(digit) * (1 if n % 2 == 0 else 3) for n, digit in enumerate(body))
+    return body + str(-total % 10)
+
+
 def parties() -> dict[str, Party]:
     """Every firm by code."""
     rows = [
-        Party(code, name, roles, f"40555550{index:05d}", country, city, scac)
+        Party(code, name, roles, gln_of(f"4055555{index:05d}"), country, city, scac)
         for index, (code, name, roles, country, city, scac) in enumerate(_CARRIERS)
     ]
     for number in range(1, 51):
         country, city = _CITIES[number % 5]
-        gln = f"40666660{number:05d}"
+        gln = gln_of(f"4066666{number:05d}")
         rows.append(Party(f"cust-{number}", f"{city} Machines {number}", ("CUSTOMER",), gln, country, city))
     for number in range(1, 13):
         country, city = _CITIES[(number + 2) % 5]
         roles = ("SUPPLIER", "CUSTOMER") if number == 12 else ("SUPPLIER",)
         rows.append(
-            Party(f"sup-{number}", f"{city} Supply {number}", roles, f"4077777{number:06d}", country, city)
+            Party(
+                f"sup-{number}",
+                f"{city} Supply {number}",
+                roles,
+                gln_of(f"4077777{number:05d}"),
+                country,
+                city,
+            )
         )
     rows.append(
         Party("cm-zwolle", "Zwolle Contract Works", ("CONTRACT_MANUFACTURER",), PLANTS[1].gln, "NL", "Zwolle")

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.config import load_settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import load_settings
 from gateway.problems import SettingsError
 from gateway.tomlfile import TomlFile
 from tests.e2e.events.conftest import Gateway, settings, tables

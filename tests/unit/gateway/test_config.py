@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Settings, adapter_class, load_settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import Settings, adapter_class, load_settings
 from gateway.environment import CODED
 from gateway.problems import SettingsError, did_you_mean
 from gateway.tomlfile import parse_toml, read_toml

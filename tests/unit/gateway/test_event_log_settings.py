@@ -11,7 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.app import create_app
-from gateway.config import load_settings, warnings_of
+from gateway.cautions import warnings_of
+from gateway.config import load_settings
 from gateway.events.log import Retention
 from gateway.events.making import RunningLog, make_event_log
 from gateway.events.redis import RedisLog
