@@ -18,6 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
+from gateway.brokers.settings import BrokerConfig, bad_brokers
 from gateway.crosswalk.database import parsed
 from gateway.environment import overlay
 from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
@@ -162,6 +163,7 @@ class Settings(Table):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="First part of every key in it; gateways that share one Redis and not their data differ in it.",
     )
+    brokers: dict[str, BrokerConfig] = Field(default={}, description="Message brokers, by name.")
     plants: dict[str, PlantSettings] = Field(default={}, description="The plants, by code.")
     systems: dict[str, SerializeAsAny[SystemConfig]] = Field(default={}, description="The systems, by code.")
     ownership: dict[str, tuple[str, ...]] = Field(
@@ -297,6 +299,7 @@ def _cross_checks(settings: Settings, origins: _Origins) -> list[Problem]:
         *_bad_aliases(settings),
         *_unknown_rules(settings),
         *_bad_redis(settings),
+        *bad_brokers(settings.brokers, settings.systems),
     ]
     return [Problem(origins.where(path), path, value, text, mend) for path, value, text, mend in found]
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gateway.brokers.settings import BrokerConfig
 from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
@@ -19,7 +20,7 @@ from gateway.events.settings import EventSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
-from sources.intake import ChangesConfig, IngestConfig
+from sources.intake import BrokerUse, ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -137,6 +138,12 @@ def settings_page() -> str:
             dict(CacheRule.model_fields),
         ),
         (
+            "[brokers.NAME]",
+            "One table for each message broker at which systems publish. See [events](events.md).",
+            f"{PREFIX}BROKERS__NAME__",
+            dict(BrokerConfig.model_fields),
+        ),
+        (
             "[plants.CODE]",
             "One table for each manufacturing site.",
             f"{PREFIX}PLANTS__CODE__",
@@ -176,6 +183,7 @@ def _policy_sections() -> list[_Section]:
             )
             for title, cls in (
                 ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.broker]", BrokerUse),
                 ("[systems.CODE.changes.NAME]", ChangesConfig),
             )
         ],

@@ -1,4 +1,4 @@
-"""Everything by which changes come in, made from the settings: the routes, the intake, the looks for changes."""
+"""Everything by which changes come in, made from the settings: routes, intake, looks for changes, brokers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from starlette.routing import Route
 
+from gateway.brokers.running import Brokers
 from gateway.config import Settings
 from gateway.crosswalk.service import CrosswalkService
 from gateway.events.admin import event_admin_routes
@@ -36,6 +37,7 @@ class Incoming:
         self.interests = Interests()
         self.intake = Intake(catalog, keys, events, invalidate, _now, most)
         self.polling = Polling(catalog, events, self.intake.publisher, self.interests, _now)
+        self.brokers = Brokers(settings.brokers, settings.systems, self.intake)
         self.routes: list[Route] = [
             *ingest_routes(settings, self.intake),
             *event_admin_routes(settings, events, self.intake),
@@ -44,7 +46,7 @@ class Incoming:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """For as long as the application runs, inside the lives of the log, the cache and the sources."""
-        async with self.intake.running(), self.polling.running():
+        async with self.intake.running(), self.polling.running(), self.brokers.running():
             yield
 
 
