@@ -133,7 +133,8 @@ async def test_cloud_events_in_both_modes(way: Way, tmp_path: Path) -> None:
             await publish("1", body("1", 1), binary)
             await publish("1", body("1", 1), binary)
         found = await heard(running.events, 1 + has_headers)
-        assert found == [("2", 2), *([("1", 1)] if has_headers else [])]
+        # Of Kafka's partitions none waits for another.
+        assert sorted(found) == [*([("1", 1)] if has_headers else []), ("2", 2)]
         assert await running.events.parked("MES") == []
         head = await running.events.head()
         assert head.sequence == 1 + has_headers
