@@ -74,10 +74,11 @@ class _Server:
 class NatsServer(_Server):
     """NATS with JetStream at ``port`` and MQTT 3.1.1 at ``mqtt_port``."""
 
-    def __init__(self, more: str = "") -> None:
+    def __init__(self, more: str = "", mqtt: str = "") -> None:
+        """``more`` of the configuration, and more of its table ``mqtt``."""
         super().__init__()
         self.mqtt_port = free_port()
-        self._more = more
+        self._more, self._mqtt = more, mqtt
 
     @property
     def url(self) -> str:
@@ -95,7 +96,7 @@ class NatsServer(_Server):
         config.write_text(
             f'listen: "{HOST}:{self.port}"\nserver_name: "n1"\n'
             f'jetstream {{ store_dir: "{self.folder}/store" }}\n'
-            f'mqtt {{ listen: "{HOST}:{self.mqtt_port}", ack_wait: "2s" }}\n{self._more}\n'
+            f'mqtt {{ listen: "{HOST}:{self.mqtt_port}", ack_wait: "2s" {self._mqtt} }}\n{self._more}\n'
         )
         return [str(Path(sys.executable).with_name("nats-server")), "-c", str(config)]
 
