@@ -95,6 +95,13 @@ month_days = [-2, -1, 1]     # the last two days and the first
 start = "18:00"
 end = "06:00"                # of the next morning
 ```"""
+_TABLES = ("limits", "cache", "events", *CODED)
+_BROKERS: _Section = (
+    "[brokers.NAME]",
+    "One table for each message broker at which systems publish. See [events](events.md).",
+    f"{PREFIX}BROKERS__NAME__",
+    dict(BrokerConfig.model_fields),
+)
 MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
 
 
@@ -105,11 +112,7 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {
-                n: f
-                for n, f in Settings.model_fields.items()
-                if n not in ("limits", "cache", "events", *CODED)
-            },
+            {n: f for n, f in Settings.model_fields.items() if n not in _TABLES},
         ),
         (
             "[limits]",
@@ -137,12 +140,7 @@ def settings_page() -> str:
             None,
             dict(CacheRule.model_fields),
         ),
-        (
-            "[brokers.NAME]",
-            "One table for each message broker at which systems publish. See [events](events.md).",
-            f"{PREFIX}BROKERS__NAME__",
-            dict(BrokerConfig.model_fields),
-        ),
+        _BROKERS,
         (
             "[plants.CODE]",
             "One table for each manufacturing site.",

@@ -96,7 +96,7 @@ class NatsServer(_Server):
         config.write_text(
             f'listen: "{HOST}:{self.port}"\nserver_name: "n1"\n'
             f'jetstream {{ store_dir: "{self.folder}/store" }}\n'
-            f'mqtt {{ listen: "{HOST}:{self.mqtt_port}", ack_wait: "2s" {self._mqtt} }}\n{self._more}\n'
+            f'mqtt {{ listen: "{HOST}:{self.mqtt_port}", ack_wait: "2s"\n{self._mqtt}\n}}\n{self._more}\n'
         )
         return [str(Path(sys.executable).with_name("nats-server")), "-c", str(config)]
 

@@ -1,7 +1,9 @@
 """Kafka: a consumer group, offsets committed only when what came is durable. The order of a partition is kept."""
 
 import asyncio
+import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -14,6 +16,13 @@ FETCH_MS = 1000
 PROBE = 5.0
 """Seconds of silence after which the broker is asked whether it is there: the client itself would wait for ever."""
 
+ANSWER = 5.0
+"""Seconds that it may take to say so."""
+STOP = 5.0
+"""Seconds for leaving the group."""
+# It reports every try. What is worth knowing is said once, by what keeps the subscription up.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
 
 async def consume(link: Link) -> None:
     """Until it is cancelled. Raises BrokerDown."""
@@ -25,7 +34,17 @@ async def consume(link: Link) -> None:
     except (KafkaError, OSError, TimeoutError) as error:
         raise BrokerDown(f"{type(error).__name__}: {error}") from error
     finally:
-        await consumer.stop()
+        await _left(consumer)
+
+
+async def _left(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group. To a broker that is away there is no good-bye, and no waiting for it."""
+    leaving = asyncio.ensure_future(consumer.stop())
+    done, _ = await asyncio.wait([leaving], timeout=STOP)
+    if not done:
+        leaving.cancel()
+    elif (error := leaving.exception()) is not None and not isinstance(error, KafkaError):
+        raise error
 
 
 async def _consumed(consumer: AIOKafkaConsumer, link: Link) -> None:
@@ -38,10 +57,22 @@ async def _consumed(consumer: AIOKafkaConsumer, link: Link) -> None:
             await consumer.commit({part: many[-1].offset + 1 for part, many in found.items() if many})
             heard = time.monotonic()
         elif time.monotonic() - heard > PROBE:
-            assigned = list(consumer.assignment())
-            if assigned:
-                await asyncio.wait_for(consumer.end_offsets(assigned), 10)
+            await _there(link.subscription.broker.addresses())
             heard = time.monotonic()
+
+
+async def _there(addresses: Sequence[tuple[str, int]]) -> None:
+    """Raises BrokerDown where none of the servers takes a connection."""
+    reason = ""
+    for host, port in addresses:
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), ANSWER)
+        except (OSError, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            continue
+        writer.close()
+        return
+    raise BrokerDown(reason)
 
 
 def _consumer(link: Link) -> AIOKafkaConsumer:

@@ -21,7 +21,7 @@ async def lived(name: str, url: str, folder: Path, when: str, number: int) -> in
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.e2e.brokers.dying", name, url, str(folder), when, str(number)
     )
-    return await asyncio.wait_for(process.wait(), 80)
+    return await asyncio.wait_for(process.wait(), 110)
 
 
 async def through_deaths(name: str, url: str, way: Way, folder: Path) -> list[tuple[str, int]]:
@@ -59,7 +59,7 @@ async def test_nothing_is_lost_or_doubled_at_an_mqtt_5_broker(tmp_path: Path) ->
     assert in_order(found)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_nothing_is_lost_or_doubled_at_kafka(tmp_path: Path) -> None:
     """The group goes on behind what was committed; every key's order is its partition's."""
     with KafkaServer() as server:
