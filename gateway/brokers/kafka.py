@@ -48,16 +48,24 @@ async def _left(consumer: AIOKafkaConsumer) -> None:
 
 
 async def _consumed(consumer: AIOKafkaConsumer, link: Link) -> None:
+    broker, most = link.subscription.broker, link.subscription.use.in_flight
     heard = time.monotonic()
     while True:
-        found = await consumer.getmany(timeout_ms=FETCH_MS, max_records=link.subscription.use.in_flight)
+        fetching = asyncio.ensure_future(consumer.getmany(timeout_ms=FETCH_MS, max_records=most))
+        try:
+            # Without a coordinator it waits longer than it was told to.
+            while not (await asyncio.wait([fetching], timeout=PROBE))[0]:
+                await _there(broker.addresses())
+            found = await fetching
+        finally:
+            fetching.cancel()
         records = [record for part in found.values() for record in part]
         if records:
             await link.desk.take([_delivery(record) for record in records])
             await consumer.commit({part: many[-1].offset + 1 for part, many in found.items() if many})
             heard = time.monotonic()
         elif time.monotonic() - heard > PROBE:
-            await _there(link.subscription.broker.addresses())
+            await _there(broker.addresses())
             heard = time.monotonic()
 
 

@@ -5,7 +5,7 @@ counts. User properties are headers: a CloudEvent in binary mode has its attribu
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import aiomqtt
 from paho.mqtt.enums import MQTTErrorCode
@@ -28,6 +28,15 @@ class _Acknowledging(aiomqtt.Client):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._client.manual_ack_set(True)
+
+    async def __aenter__(self) -> Self:
+        """Connect; a socket to a broker that said no is not left open."""
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            if (opened := self._client.socket()) is not None:
+                opened.close()
+            raise
 
     def acknowledge(self, message: aiomqtt.Message) -> None:
         """Say that a message is ours now."""

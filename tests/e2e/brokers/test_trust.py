@@ -52,6 +52,9 @@ def ways(server: NatsServer, files: dict[str, str], password: str) -> dict[str, 
     }
 
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", ["nats", "mqtt"])
 async def test_certificates_and_passwords(name: str, tmp_path: Path) -> None:
     """With both we are let in; with a wrong password we are not, and it is said."""
