@@ -43,7 +43,9 @@ async def _left(consumer: AIOKafkaConsumer) -> None:
     done, _ = await asyncio.wait([leaving], timeout=STOP)
     if not done:
         leaving.cancel()
-    elif (error := leaving.exception()) is not None and not isinstance(error, KafkaError):
+        return
+    error = None if leaving.cancelled() else leaving.exception()
+    if error is not None and not isinstance(error, KafkaError):
         raise error
 
 

@@ -75,6 +75,11 @@ class _Keeping:
                     reason = "the subscription ended"
                 except BrokerDown as error:
                     reason = str(error)
+                except asyncio.CancelledError:
+                    # A client may cancel what it waits for itself; only who ended us ends the subscription.
+                    if (task := asyncio.current_task()) is None or task.cancelling():
+                        raise
+                    reason = "the client gave up"
                 except Exception as error:
                     log.exception("a subscription failed", **self._said)
                     reason = type(error).__name__
