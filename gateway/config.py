@@ -18,6 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
+from gateway.brokers.settings import BrokerConfig, bad_brokers
 from gateway.cache.settings import CacheSettings
 from gateway.database import parsed
 from gateway.environment import overlay
@@ -147,6 +148,7 @@ class Settings(Table):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="First part of every key in it; gateways that share one Redis and not their data differ in it.",
     )
+    brokers: dict[str, BrokerConfig] = Field(default={}, description="Message brokers, by name.")
     plants: dict[str, PlantSettings] = Field(default={}, description="The plants, by code.")
     systems: dict[str, SerializeAsAny[SystemConfig]] = Field(default={}, description="The systems, by code.")
     ownership: dict[str, tuple[str, ...]] = Field(
@@ -267,6 +269,7 @@ def _cross_checks(settings: Settings, origins: _Origins) -> list[Problem]:
         *_unknown_rules(settings),
         *_bad_redis(settings),
         *written_out(settings.webhooks, local=settings.host in LOOPBACK),
+        *bad_brokers(settings.brokers, settings.systems),
     ]
     return [Problem(origins.where(path), path, value, text, mend) for path, value, text, mend in found]
 

@@ -10,7 +10,7 @@ from gateway.tomlfile import KeyPath
 PREFIX = "CROSSDOCK_"
 NOT_SETTINGS = frozenset({"CROSSDOCK_CONFIG"})
 """Variables of ours that say where the settings are."""
-CODED = frozenset({"plants", "systems", "ownership", "aliases"})
+CODED = frozenset({"brokers", "plants", "systems", "ownership", "aliases"})
 """Tables whose keys are codes, to be kept as written."""
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gateway.brokers.settings import BrokerConfig
 from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.cache.settings import CacheSettings
@@ -23,7 +24,7 @@ from gateway.webhooks.settings import WebhookSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
-from sources.intake import ChangesConfig, IngestConfig
+from sources.intake import BrokerUse, ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -109,6 +110,13 @@ month_days = [-2, -1, 1]     # the last two days and the first
 start = "18:00"
 end = "06:00"                # of the next morning
 ```"""
+_TABLES = ("limits", "streams", "cache", "events", "subscriptions", "webhooks", *CODED)
+_BROKERS: _Section = (
+    "[brokers.NAME]",
+    "One table for each message broker at which systems publish. See [events](events.md).",
+    f"{PREFIX}BROKERS__NAME__",
+    dict(BrokerConfig.model_fields),
+)
 MADE = "<!-- Written by `make docs` from the code; a test compares them. -->\n"
 
 
@@ -119,11 +127,7 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {
-                n: f
-                for n, f in Settings.model_fields.items()
-                if n not in ("limits", "streams", "cache", "events", "subscriptions", "webhooks", *CODED)
-            },
+            {n: f for n, f in Settings.model_fields.items() if n not in _TABLES},
         ),
         (
             "[limits]",
@@ -146,6 +150,7 @@ def settings_page() -> str:
             None,
             dict(CacheRule.model_fields),
         ),
+        _BROKERS,
         (
             "[plants.CODE]",
             "One table for each manufacturing site.",
@@ -214,6 +219,7 @@ def _policy_sections() -> list[_Section]:
             )
             for title, cls in (
                 ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.broker]", BrokerUse),
                 ("[systems.CODE.changes.NAME]", ChangesConfig),
             )
         ],

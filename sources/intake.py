@@ -1,6 +1,6 @@
 """What a system's table says about how its changes reach us: messages that it sends, and lists that it is asked for."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -53,6 +53,49 @@ class IngestConfig(_Model):
                 "auth = hmac needs header, the name of the one with the signature; no other takes it"
             )
         return self
+
+
+class BrokerUse(_Model):
+    """What the system publishes at a broker, and how far the gateway is in it."""
+
+    name: str = Field(description="The broker: its table is `[brokers.NAME]`; several systems may share one.")
+    topics: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1,
+        description="mqtt: topic filters (`plant/p1/#`); nats: subjects (`plant.p1.>`); kafka: names of topics.",
+    )
+    stream: str | None = Field(default=None, description="nats: the JetStream stream; it must be there.")
+    durable: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="The name under which the broker keeps how far we are: client id (mqtt), durable consumer (nats), "
+        "consumer group (kafka). Not given: `crossdock-CODE`. Another name begins anew.",
+    )
+    format: Literal["json", "sparkplug"] = Field(
+        default="json",
+        description="`json`: JSON or CloudEvents, as for `POST /ingest`; `sparkplug`: Sparkplug B (mqtt).",
+    )
+    rebirth: bool = Field(
+        default=True,
+        description="sparkplug: whether a node may be asked for its birth (NCMD) where something of it was missed.",
+    )
+    id_header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Header with the id of a message, where no envelope has one.",
+    )
+    in_flight: int = Field(
+        default=100, ge=1, le=10_000, description="Most messages that are under way at once, not yet durable."
+    )
+    ack_seconds: float = Field(
+        default=10,
+        ge=1,
+        le=3600,
+        description="nats: how long the server waits before it gives a message again; longer work says it lives.",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1024, description="Largest message, in bytes; a larger one is parked cut short."
+    )
+    max_messages: int = Field(default=1000, ge=1, description="Most messages in one body.")
 
 
 class ChangesConfig(_Model):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schema.base import KEYS, SystemKind
-from sources.intake import ChangesConfig, IngestConfig
+from sources.intake import BrokerUse, ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.references import KINDS
@@ -59,6 +59,7 @@ class SystemConfig(BaseModel):
         default=None,
         description="How its messages at `POST /ingest/CODE` are known to be its own; without it there is no such place.",
     )
+    broker: BrokerUse | None = Field(default=None, description="What it publishes at a message broker.")
     changes: dict[str, ChangesConfig] = Field(
         default={}, description="Lists that are asked for what changed, by a name of your choice."
     )

@@ -1,4 +1,4 @@
-"""Everything by which changes come in, made from the settings: the routes, the intake, the looks for changes."""
+"""Everything by which changes come in, made from the settings: routes, intake, looks for changes, brokers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from functools import partial
 
 from starlette.routing import Route
 
+from gateway.brokers.running import Brokers
 from gateway.cache.store import Shelf, Store
 from gateway.config import Settings
 from gateway.crosswalk.service import CrosswalkService
@@ -43,6 +44,7 @@ class Incoming:
         self.intake = Intake(catalog, keys, events, invalidate, _now, most)
         claim = alone if store is None else partial(_claimed, store)
         self.polling = Polling(catalog, events, self.intake.publisher, self.interests, _now, claim)
+        self.brokers = Brokers(settings.brokers, settings.systems, self.intake)
         self.routes: list[Route] = [
             *ingest_routes(settings, self.intake),
             *event_admin_routes(settings, events, self.intake),
@@ -51,7 +53,7 @@ class Incoming:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """For as long as the application runs, inside the lives of the log, the cache and the sources."""
-        async with self.intake.running(), self.polling.running():
+        async with self.intake.running(), self.polling.running(), self.brokers.running():
             yield
 
 

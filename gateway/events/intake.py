@@ -22,7 +22,7 @@ from gateway.events.log import Appended, EventLog, EventLogDown, Parked
 from gateway.events.naming import Keys
 from gateway.events.publishing import Invalidate, Publisher
 from gateway.events.reading import Reader
-from gateway.events.sorting import UNREADABLE, WAITING, Sorted, sort, unpacked
+from gateway.events.sorting import UNREADABLE, WAITING, Sorted, number_for, sort, unpacked
 from schema.errors import ConfigError, MappingError
 from sources.base import Source
 from sources.catalog import Catalog
@@ -92,6 +92,13 @@ class Intake:
                 f"{len(self.inbox)} messages wait to be completed.", hint="Send the same again in a while."
             )
         return await self._settle(system, found)
+
+    async def refuse(self, system: str, message: Message, reason: str) -> Became:
+        """Park what came from a system and is no message; when it returns that is durable. Raises EventLogDown."""
+        at = self._now()
+        number = number_for(system, message, at)
+        (became,) = await self._settle(system, [Sorted(number, message, at, problem=reason)])
+        return became
 
     async def replay(self, parked: Sequence[Parked]) -> list[Became]:
         """Try parked messages again; those that are still not understood stay parked, with the reason of today."""

@@ -88,3 +88,42 @@ def test_owners_of_names(installed: Path) -> None:
     code = "import importlib.metadata as m; d = m.packages_distributions(); print({n: d[n] for n in %r})"
     said = run(str(installed), "-I", "-c", code % sorted(PACKAGES))
     assert said.strip() == str({name: ["crossdock"] for name in sorted(PACKAGES)})
+
+
+BROKER = """
+auth = "none"
+port = 0
+
+[brokers.plant]
+type = "TYPE"
+url = "TYPE://127.0.0.1:1"
+
+[systems.MES]
+adapter = "rest"
+kind = "MES"
+base_url = "http://127.0.0.1:1"
+broker = { name = "plant", topics = ["a"] STREAM }
+
+[systems.MES.rows.job.OrderExecution]
+order = "no"
+
+[systems.MES.reads.jobs]
+row = "job"
+parts = ["OrderExecution"]
+path = "/j"
+keys = { param = "no", join = "," }
+"""
+
+
+@pytest.mark.parametrize("type", ["mqtt", "nats", "kafka"])
+def test_a_broker_whose_extra_is_missing_is_named(type: str, installed: Path, tmp_path: Path) -> None:
+    """The gateway does not start without it, and says what to install."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        BROKER.replace("TYPE", type).replace("STREAM", ', stream = "S"' if type == "nats" else "")
+    )
+    command = (str(installed.parent / "crossdock"), "serve", "--config", str(file))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"pip install 'crossdock[{type}]'" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -189,6 +189,7 @@ async def house(
     erp: Erp | None = None,
     skew: int | None = None,
     told: dict[str, Any] | None = None,
+    mes: dict[str, Any] | None = None,
     **changes: Any,
 ) -> AsyncIterator[House]:
     """The gateway, with a clock skew of the MES in milliseconds, what the ERP tells, and changes to look for in it."""
@@ -199,7 +200,7 @@ async def house(
             RestConfig.model_validate({**ERP, "events": told or ERP["events"], "changes": changes}),
             mocked(erp.answer),
         ),
-        _Skewed(RestConfig.model_validate(MES), mocked(erp.answer), skew),
+        _Skewed(RestConfig.model_validate({**MES, "events": mes or MES["events"]}), mocked(erp.answer), skew),
     ]
     plants = [Plant(code, code, "UTC") for code in ("P1", "P2")]
     catalog = Catalog(sources, plants, layers=[caching])
