@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schema.base import KEYS, SourceOutcome
 from schema.matching import Entry, Matched, Unmatched
+from sources.commands import CommandPort
 from sources.references import KINDS
 from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
@@ -309,6 +310,10 @@ class Source(ABC):
     def searches(self) -> Sequence[Search]:
         """The lists it offers."""
         return [Search(name, m.parts, fetch, **m.options) for name, m, fetch in self._marked() if m.search]
+
+    def commands(self) -> Sequence[CommandPort]:
+        """The commands that it takes."""
+        return ()
 
     def _marked(self) -> list[tuple[str, _Mark, Callable[..., Awaitable[Any]]]]:
         found = []
