@@ -11,6 +11,7 @@ UV_VERSION := 0.13.9
 UV := .cache/uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
+SUITES := .cache/suites/.ready
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -36,7 +37,12 @@ $(READY): pyproject.toml uv.lock | $(UV)
 demo: $(READY)
 	$(BIN)/crossdock demo $(ARGS)
 
-test: $(READY)
+# Tests of others, which run against our executor: source archives from the package index, by the hashes in uv.lock.
+$(SUITES): uv.lock tests/conformance/suites.py | $(UV)
+	.cache/uv/bin/python tests/conformance/suites.py
+	@touch $@
+
+test: $(READY) $(SUITES)
 	$(BIN)/python -m pytest $(ARGS)
 
 # What runs in seconds, without processes of its own.

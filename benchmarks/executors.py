@@ -12,13 +12,15 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 import uvloop
-from graphql import execute, parse
+from graphql import parse, specified_directives
+from graphql.execution.executor import Executor
 from starlette.requests import Request
 from strawberry.extensions import ParserCache, ValidationCache
 
@@ -70,10 +72,13 @@ def executor(gateway: Inside, query: str) -> Answering:
 def through_strawberry(gateway: Inside, query: str) -> Answering:
     """Strawberry's pipeline over graphql-core, with its caches.
 
-    The schema's one directive is read off the document beforehand; the middleware by which Strawberry would look for
-    it at every field is left out, as it would only slow the other side down.
+    The directive @fresh is read off the document beforehand; the middleware by which Strawberry would look for it at
+    every field is left out, as it would only slow the other side down. So is the support of @defer and @stream.
     """
     schema = copy(build_schema())
+    schema.config = replace(schema.config, enable_experimental_incremental_execution=False)
+    schema._schema = copy(schema._schema)
+    schema._schema.directives = specified_directives
     schema.extensions = (ParserCache, ValidationCache)
     schema.directives = ()
     described = gateway.operations.describe(parse(query))
@@ -97,8 +102,12 @@ def bare_core(gateway: Inside, query: str) -> Answering:
     async def answer(variables: Variables) -> bytes:
         context = gateway.context()
         gateway.operations.begin(context, described, request)
-        running = execute(schema, document, context_value=context, variable_values=variables)
-        result = await running if isawaitable(running) else running
+        executor = Executor.build(
+            schema, document, context_value=context, raw_variable_values=dict(variables)
+        )
+        assert isinstance(executor, Executor)
+        running = executor.execute_operation()
+        result: Any = await running if isawaitable(running) else running
         return orjson.dumps({"data": result.data})
 
     return answer

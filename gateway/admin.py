@@ -30,24 +30,29 @@ def admin_routes(settings: Settings, caching: Caching) -> list[Route]:
     """The routes; none where nobody could be told from anybody. Raises ConfigError where the token cannot be had."""
     if settings.admin_token is None and settings.auth != "none":
         return []
-    token = settings.admin_token.resolve().encode() if settings.admin_token is not None else None
+    token = admin_token(settings)
 
     async def invalidate(request: Request) -> Response:
         try:
-            _admit(request, token)
+            admit(request, token)
             tags = _tags(await read_json(request, LIMITS))
             found = await caching.invalidate(tags)
         except HttpRefusal as refusal:
-            return _refused(refusal, refusal.status, refusal.headers)
+            return refused(refusal, refusal.status, refusal.headers)
         except CrossdockError as error:
-            return _refused(error, HTTPStatus.BAD_REQUEST, {})
+            return refused(error, HTTPStatus.BAD_REQUEST, {})
         log.info("invalidated", tags=list(tags[:10]), count=len(tags))
-        return _answer(HTTPStatus.OK, {"invalidated": list(found)}, {})
+        return answer(HTTPStatus.OK, {"invalidated": list(found)}, {})
 
     return [Route("/admin/invalidate", invalidate, methods=["POST"])]
 
 
-def _admit(request: Request, token: bytes | None) -> None:
+def admin_token(settings: Settings) -> bytes | None:
+    """The admin token, where there is one. Raises ConfigError where it cannot be had."""
+    return settings.admin_token.resolve().encode() if settings.admin_token is not None else None
+
+
+def admit(request: Request, token: bytes | None) -> None:
     """Raises HttpRefusal unless the caller shows the token."""
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
     if token is None or (
@@ -74,10 +79,12 @@ def _tags(body: object) -> list[str]:
     return tags
 
 
-def _refused(error: CrossdockError, status: int, headers: dict[str, str]) -> Response:
-    return _answer(status, {"errors": [error_entry(str(error), error.code, hint=error.hint)]}, headers)
+def refused(error: CrossdockError, status: int, headers: dict[str, str]) -> Response:
+    """The answer to a request that was refused."""
+    return answer(status, {"errors": [error_entry(str(error), error.code, hint=error.hint)]}, headers)
 
 
-def _answer(status: int, body: dict[str, object], headers: dict[str, str]) -> Response:
+def answer(status: int, body: dict[str, object], headers: dict[str, str]) -> Response:
+    """An answer in JSON that nobody keeps."""
     fixed = {"Cache-Control": "no-store", "Content-Type": "application/json"}
     return Response(to_json(body), status_code=int(status), headers=fixed | headers)

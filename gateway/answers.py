@@ -246,7 +246,7 @@ def canonical(variables: Mapping[str, Any]) -> bytes:
 
 def entity_tag(body: bytes, media: str) -> str:
     """The strong validator of an answer: the same bytes under another type are another representation."""
-    digest = hashlib.blake2b(body, digest_size=15).hexdigest()
+    digest = hashlib.sha256(body).hexdigest()[:30]  # The fastest where the processor knows it; most do.
     return f'"{digest}-g"' if media == GRAPHQL else f'"{digest}"'
 
 

@@ -21,10 +21,12 @@ from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
 from gateway.cache.redis import RedisStore
 from gateway.config import Settings, adapter_class
-from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
+from gateway.database import Database
 from gateway.engine import SchemaEngine
+from gateway.events.incoming import Incoming
+from gateway.events.making import RunningLog, make_event_log
 from gateway.graphiql import graphiql_page
 from gateway.health import health_routes
 from gateway.http import BodyLimits, GraphQLEndpoint
@@ -170,8 +172,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     crosswalk = make_crosswalk(settings)
     crosswalk.listeners.append(caching.changed)
     quotas = Quotas(redis_address(settings))
+    events = make_event_log(settings)
     catalog = make_catalog(settings, crosswalk, [caching], quotas)
     readiness = Readiness(catalog)
+    incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
 
     def make_context(http: Request) -> Context:
         return Context(
@@ -200,9 +204,17 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         Route("/", _to_endpoint, methods=["GET"]),
         *health_routes(readiness),
         *admin_routes(settings, caching),
+        *incoming.routes,
     ]
     middleware = [Middleware(RequestLog)]
-    lifespan = [quotas.opening, caching.opening, crosswalk.running, readiness.opening]
+    lifespan = [
+        quotas.opening,
+        RunningLog(events, UTC_NOW).running,
+        caching.opening,
+        crosswalk.running,
+        readiness.opening,
+        incoming.running,
+    ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)
 

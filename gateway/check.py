@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from gateway.app import make_catalog
 from gateway.config import Settings, warnings_of
+from gateway.events.incoming import check_tables
+from gateway.events.polling import FILTER
 from gateway.sampling import Keys
 from schema.errors import SourceError
 from sources.base import Batch, Bundle, Query, Read, Search
@@ -59,6 +62,9 @@ class Check:
                     await self._read(system, read)
         for system in alive:
             self._untried(system)
+            await self._changes(system)
+        for system in self.catalog.systems.values():
+            self._messages(system)
         return self.findings
 
     def _note(self, system: System, what: str, result: str, detail: str) -> None:
@@ -124,15 +130,39 @@ class Check:
                 detail = f"no row seen names a key of {part.type.__name__} by {part.by}"
                 self._note(system, f"read {read.name}", EMPTY, detail)
 
+    async def _changes(self, system: System) -> None:
+        """Ask the lists that are looked at for changes as a look would."""
+        searches = {search.name: search for search in system.source.searches()}
+        for name, config in system.source.config.changes.items():
+            search, what = searches[config.search], f"changes {name}"
+            since = datetime.now(UTC) - timedelta(seconds=config.lookback_seconds)
+            wants = frozenset(part.type for part in search.parts)
+            query = Query({FILTER: since}, SAMPLE, None, wants, self._deadline())
+            try:
+                page = await system.guard.search(search, query)
+            except SourceError as error:
+                self._note(system, what, FAILED, f"{error.outcome}: {_said(error)}")
+            else:
+                self._learn(system, what, page.bundle, len(page.keys))
+
+    def _messages(self, system: System) -> None:
+        """Say which messages are understood, where the system may send any."""
+        ingest = system.source.config.ingest
+        if ingest is not None:
+            kinds = list(getattr(system.source.config, "events", ()))
+            detail = f"{ingest.auth}; {', '.join(kinds) or 'no kind is understood'}"
+            self._note(system, "messages", GOOD if kinds else EMPTY, detail)
+
     def _deadline(self) -> float:
         return time.monotonic() + self.timeout
 
 
 async def run_check(settings: Settings, out: TextIO) -> int:
-    """Checks and prints; 0 if nothing failed, else 1."""
+    """Checks and prints; 0 if nothing failed, else 1. Raises ConfigError for tables that no start would accept."""
     for sentence in warnings_of(settings):
         print(f"note: {sentence}", file=out)
     catalog = make_catalog(settings)
+    check_tables(catalog)
     with unmapped() as codes:
         await catalog.open()
         try:

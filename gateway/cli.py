@@ -12,9 +12,11 @@ from gateway.check import run_check
 from gateway.config import load_settings
 from gateway.crosswalk.cli import crosswalk_app
 from gateway.demo import demo_file, run_demo
+from gateway.events.asyncapi import compare_events, present_events
+from gateway.events.cli import events_app
 from gateway.explaining import explained
 from gateway.invalidating import address, invalidated
-from gateway.sdl import COMMITTED, EXCUSES, committed_sdl, compare, present_sdl, read_excuses
+from gateway.sdl import COMMITTED, EXCUSES, Comparison, committed_sdl, compare, present_sdl, read_excuses
 from gateway.serving import serve as run_server
 from gateway.simulated import Plant
 from schema.errors import CrossdockError, RequestError
@@ -29,6 +31,7 @@ app = typer.Typer(
 schema_app = typer.Typer(help="The schema as text.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(crosswalk_app, name="crosswalk")
+app.add_typer(events_app, name="events")
 
 
 class Erp(StrEnum):
@@ -93,9 +96,12 @@ def explain(
         Path | None,
         typer.Option("--config", "-c", envvar="CROSSDOCK_CONFIG", help="The demo's, if not given."),
     ] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Values of its variables, as JSON; a page size changes the price.")
+    ] = None,
 ) -> None:
     """Show the hops of a query, system by system, and what they cost. Nothing is asked of any system."""
-    for line in explained(_query_text(query), load_settings(config or demo_file())):
+    for line in explained(_query_text(query), load_settings(config or demo_file()), variables):
         typer.echo(line)
 
 
@@ -141,6 +147,21 @@ def schema_print() -> None:
     typer.echo(present_sdl(), nl=False)
 
 
+@schema_app.command("events")
+def schema_events(
+    against: Annotated[Path | None, typer.Option(help="A file to compare with, instead of printing.")] = None,
+    excuses: Annotated[
+        Path, typer.Option(help="Breaking changes that were decided, with their reasons.")
+    ] = EXCUSES,
+) -> None:
+    """Print the events of this program as AsyncAPI 3.0, or compare them with a file as `schema diff` does."""
+    if against is None:
+        typer.echo(present_events(), nl=False)
+        return
+    found = compare_events(committed_sdl(against), present_events(), read_excuses(excuses))
+    _report(found, f"crossdock schema events > {against}")
+
+
 @schema_app.command("diff")
 def schema_diff(
     against: Annotated[
@@ -152,6 +173,11 @@ def schema_diff(
 ) -> None:
     """Compare with the committed schema. Fails on breaking changes without a reason, and on a file not renewed."""
     found = compare(committed_sdl(against), present_sdl(), read_excuses(excuses))
+    _report(found, f"crossdock schema print > {against or COMMITTED}")
+
+
+def _report(found: Comparison, renewal: str) -> None:
+    """Say what changed; the status tells whether that is all right."""
     for title, changes in (
         ("breaking", found.breaking),
         ("excused", found.excused),
@@ -160,7 +186,7 @@ def schema_diff(
         for change in changes:
             typer.echo(f"{title}: {change}")
     if not found.same:
-        typer.echo(f"The schema has changed: crossdock schema print > {against or COMMITTED}")
+        typer.echo(f"The schema has changed: {renewal}")
     raise typer.Exit(0 if found.same and not found.breaking else 1)
 
 

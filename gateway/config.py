@@ -18,10 +18,12 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, SerializeAsAny, ValidationError
 
-from gateway.crosswalk.database import parsed
+from gateway.database import parsed
 from gateway.environment import overlay
+from gateway.events.settings import EventSettings, kept_where, taken_from_anybody, unsigned
 from gateway.problems import Problem, SettingsError, did_you_mean, problems_of
 from gateway.tomlfile import KeyPath, TomlFile, read_toml
+from gateway.webhooks.settings import WebhookSettings
 from schema.base import KEYS, NODES
 from sources import ADAPTERS
 from sources.base import Source
@@ -146,6 +148,10 @@ class Settings(Table):
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     cache: CacheSettings = Field(default=CacheSettings(), description="What is kept of the systems' answers.")
+    events: EventSettings = Field(default=EventSettings(), description="Where events are kept.")
+    webhooks: WebhookSettings = Field(
+        default=WebhookSettings(), description="Partner webhooks: subscriptions delivered as signed messages."
+    )
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "
@@ -237,6 +243,8 @@ def warnings_of(settings: Settings) -> list[str]:
         said.append(
             f'auth = "upstream": nobody is asked who they are at {settings.host}; what stands in front must.'
         )
+    said += kept_where(settings.events, settings.redis_url, settings.workers)
+    said += taken_from_anybody(settings.systems)
     if not settings.systems:
         said.append("No systems are connected: every answer will be empty. Add a [systems.CODE] table.")
     return said
@@ -301,12 +309,18 @@ _Finding = tuple[KeyPath, Any, str, str]
 
 
 def _unsafe(settings: Settings) -> list[_Finding]:
-    if settings.auth != "none" or settings.host in LOOPBACK:
+    if settings.host in LOOPBACK:
         return []
-    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
-    return [
-        (("host",), settings.host, 'opens the gateway to the network, while auth = "none" asks nobody', mend)
+    mend = "Name how its messages are signed, or listen at 127.0.0.1."
+    opened = "lets anybody on the network send its messages"
+    found = [
+        (("systems", code, "ingest", "auth"), "none", opened, mend) for code in unsigned(settings.systems)
     ]
+    if settings.auth != "none":
+        return [*found]
+    mend = 'Set host = "127.0.0.1", or auth = "upstream" if a proxy or a container\'s port mapping decides who gets here.'
+    opened = 'opens the gateway to the network, while auth = "none" asks nobody'
+    return [(("host",), settings.host, opened, mend), *found]
 
 
 def _unknown_plants(settings: Settings) -> list[_Finding]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import orjson
 
 from gateway.app import FIRST_ORDER
@@ -34,6 +36,7 @@ ORDERS = (
     "operations { number status } } } }"
 )
 ERP = "SAP_PRD"
+REGISTER_SECONDS = 10.0
 TRYTON_PLANT = {"name": "Plant Kassel", "time_zone": "Europe/Berlin"}
 
 
@@ -118,7 +121,29 @@ def run_demo(plant: Plant, systems_port: int, options: Mapping[str, Any], *, try
         erp = stack.enter_context(_tryton()) if tryton else None
         settings = stack.enter_context(simulated_settings(plant, systems_port, options, erp))
         query = ORDERS if tryton else ORDER % FIRST_ORDER
-        serve(settings, None, lambda url: print(welcome(url, settings, query), flush=True))
+
+        def ready(url: str) -> None:
+            print(welcome(url, settings, query), flush=True)
+            # The systems send from now on: by themselves, so nothing here waits for them.
+            Thread(target=register, args=(settings, url), daemon=True).start()
+
+        serve(settings, None, ready)
+
+
+def register(settings: Settings, url: str) -> None:
+    """Tell the simulated systems that have something to tell where to send it: to the gateway at this address."""
+    root = url.removesuffix("/graphql")
+    for code, system in settings.systems.items():
+        if system.ingest is None or system.adapter != "rest":
+            continue
+        place = urlsplit(getattr(system, "base_url", "")).netloc
+        answer = httpx2.post(
+            f"http://{place}/__webhook",
+            json={"url": f"{root}/ingest/{code}"},
+            timeout=REGISTER_SECONDS,
+            trust_env=False,
+        )
+        answer.raise_for_status()
 
 
 @contextmanager
@@ -148,6 +173,10 @@ Open   {url}
 or ask, and get one answer joined from the systems that know it:
 
   curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}
+
+The plant runs, and its systems tell what happens as it happens:
+
+  curl -s '{url.removesuffix("/graphql")}/admin/events?first=5'
 
 Ctrl-C ends everything.
 """

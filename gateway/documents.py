@@ -21,6 +21,7 @@ from graphql import (
 from graphql.validation import NoSchemaIntrospectionCustomRule
 
 from gateway.limits import DocumentLimits, DocumentRefused, check_document
+from resolvers.execution.incremental import undivided
 
 MAX_VALIDATION_ERRORS = 20
 _TREE_BYTES_PER_CHARACTER = 160
@@ -31,10 +32,14 @@ _TREE_BYTES_AT_LEAST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document with its operations; ``sha256`` is the hash of its text."""
+    """A valid document with its operations; ``sha256`` is the hash of its text.
+
+    ``whole`` is the document without ``@defer`` and ``@stream``: the same object where it has none.
+    """
 
     sha256: str
     ast: DocumentNode
+    whole: DocumentNode
     operations: tuple[OperationDefinitionNode, ...]
     described: object = None
     """What the engine's hooks found out about it, once for all its runs."""
@@ -103,7 +108,8 @@ class Documents:
         found = self.by_hash(sha256)
         if found is None:
             found = self._validated(sha256, self._parsed(text))
-            self._keep(found, _TREE_BYTES_AT_LEAST + len(text) * _TREE_BYTES_PER_CHARACTER)
+            size = _TREE_BYTES_AT_LEAST + len(text) * _TREE_BYTES_PER_CHARACTER
+            self._keep(found, size if found.whole is found.ast else 2 * size)
         return found
 
     def _parsed(self, text: str) -> DocumentNode:
@@ -129,7 +135,8 @@ class Documents:
             self._validate(ast, [NoSchemaIntrospectionCustomRule, NoServiceSdlRule], "INTROSPECTION_DISABLED")
         self._validate(ast, list(specified_rules), "GRAPHQL_VALIDATION_FAILED")
         operations = tuple(d for d in ast.definitions if isinstance(d, OperationDefinitionNode))
-        return Document(sha256, ast, operations, self._describe(ast) if self._describe else None)
+        described = self._describe(ast) if self._describe else None
+        return Document(sha256, ast, undivided(ast), operations, described)
 
     def _validate(self, ast: DocumentNode, rules: list[Any], code: str) -> None:
         # Suggestions ("Did you mean ...") spell out the schema, so they go when introspection goes.

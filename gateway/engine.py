@@ -5,9 +5,10 @@ operation, check that the method may run it, make its context, execute. Whatever
 request error: no ``data``, at least one coded error.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
@@ -25,9 +26,12 @@ from gateway.documents import Document, DocumentInvalid, Documents, hash_of
 from gateway.http import Answer, GraphQLRequest, to_json, while_connected
 from gateway.limits import DocumentLimits
 from gateway.masking import error_entry, present_all
+from gateway.multipart import Form
+from gateway.parts import Delivery
 from gateway.request import HttpRefusal, lane_of
 from gateway.telemetry import request_facts
-from resolvers.execution.operation import Executed, ReferenceExecution
+from resolvers.execution.incremental import Parts
+from resolvers.execution.operation import Divided, Executed, ReferenceExecution
 from schema.errors import CrossdockError, RequestError
 
 MakeContext = Callable[[Request], object]
@@ -57,6 +61,10 @@ class Hooks(Protocol):
         """Whether an answer to such a document may be one that is given again."""
         ...
 
+    def until(self, context: Any) -> float:
+        """When the operation's time is over, in seconds of ``time.monotonic()``."""
+        ...
+
     def whole(self, context: Any) -> Whole | None:
         """What such an answer is made of, where it may be given again; asked after ``headers``."""
         ...
@@ -83,6 +91,18 @@ class Execution(Protocol):
         hide_suggestions: bool = False,
     ) -> Executed:
         """Execute the operation of that name, or the only one."""
+        ...
+
+    async def execute_in_parts(
+        self,
+        divided: Divided,
+        context: Any,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed | Parts:
+        """Execute such a query up to its first part; to its end where nothing is put off with these variables."""
         ...
 
 
@@ -187,15 +207,22 @@ class SchemaEngine:
         http: Request,
         question: Question | None,
     ) -> Answer:
-        work = self._executed(document, operation, request, http)
+        # A query stops when its reader leaves; a mutation that has begun is carried through, and told as a whole.
+        is_query = operation.operation is OperationType.QUERY
+        work: Coroutine[Any, Any, tuple[Executed, Told] | Answer]
+        if is_query and request.parts is not None and document.whole is not document.ast:
+            work = self._begun(document, operation, request, http, request.parts)
+        else:
+            work = self._executed(document, operation, request, http)
         try:
-            # A query stops when its reader leaves; a mutation that has begun is carried through.
-            is_query = operation.operation is OperationType.QUERY
-            executed, told = await (while_connected(http, work) if is_query else work)
+            done = await (while_connected(http, work) if is_query else work)
         except HttpRefusal:
             raise
         except CrossdockError as error:
             return _refused([_entry(error)])
+        if isinstance(done, Answer):
+            return done
+        executed, told = done
         answer = self._answer(executed, told, request_facts(http.scope).request_id)
         return answer if question is None or told.whole is None else self._kept(answer, question, told.whole)
 
@@ -208,19 +235,65 @@ class SchemaEngine:
     async def _executed(
         self, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest, http: Request
     ) -> tuple[Executed, Told]:
+        made: Any = self.make_context(http)
+        if not hasattr(made, "__aenter__"):
+            return await self._executed_in(made, document, operation, request)
+        async with made as context:
+            return await self._executed_in(context, document, operation, request)
+
+    async def _executed_in(
+        self, context: Any, document: Document, operation: OperationDefinitionNode, request: GraphQLRequest
+    ) -> tuple[Executed, Told]:
+        if self.hooks is not None:
+            self.hooks.begin(context, document.described, request)
+        executed = await self.execution.execute(
+            document.whole,
+            context,
+            request.variables,
+            operation.name.value if operation.name else None,
+            hide_suggestions=not self.documents.limits.introspection,
+        )
+        return executed, self._told(executed, operation, context)
+
+    async def _begun(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        http: Request,
+        form: Form,
+    ) -> tuple[Executed, Told] | Answer:
+        """The first part of an answer, whose context stays open for the others; or all of it, where nothing follows."""
         made = self.make_context(http)
         scope = made if isinstance(made, AbstractAsyncContextManager) else nullcontext(made)
-        async with scope as context:
+        async with AsyncExitStack() as closing:
+            context = await closing.enter_async_context(scope)
             if self.hooks is not None:
                 self.hooks.begin(context, document.described, request)
-            executed = await self.execution.execute(
-                document.ast,
+            executed = await self.execution.execute_in_parts(
+                Divided(document.ast, document.whole, form.streams),
                 context,
                 request.variables,
                 operation.name.value if operation.name else None,
                 hide_suggestions=not self.documents.limits.introspection,
             )
-            return executed, self._told(executed, operation, context)
+            if isinstance(executed, Executed):
+                return executed, self._told(executed, operation, context)
+            closing.push_async_callback(executed.close)
+            extensions, until = None, None
+            if self.hooks is not None:
+                extensions, until = partial(self.hooks.extensions, context), self.hooks.until(context)
+            delivery = Delivery(
+                executed,
+                form,
+                request_facts(http.scope).request_id,
+                extensions=extensions,
+                until=until,
+                debug=self.debug,
+            )
+            first = delivery.initial()
+            delivery.closing = closing.pop_all()
+            return Answer(first, parts=delivery)
 
     def _told(self, executed: Executed, operation: OperationDefinitionNode, context: Any) -> Told:
         """Let the graph say what else belongs to the answer."""
@@ -239,11 +312,7 @@ class SchemaEngine:
         errors = executed.errors
         # graphql-core reports variables it cannot coerce without a path: nothing has been executed then.
         request_error = executed.data is None and bool(errors) and all(error.path is None for error in errors)
-        shown = present_all(errors, "BAD_USER_INPUT", request_id)
-        if self.debug:
-            for entry, error in zip(shown, errors, strict=False):
-                if error.original_error is not None:
-                    entry["extensions"]["debug"] = repr(error.original_error)[:500]
+        shown = present_all(errors, "BAD_USER_INPUT", request_id, debug=self.debug)
         if request_error:
             return _refused(shown)
         body: dict[str, Any] = {"errors": shown} if shown else {}

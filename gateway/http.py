@@ -20,14 +20,16 @@ fault of the gateway                   500, masked                      the same
 specification's watershed for older clients asks. A POST must be ``application/json``: a form or a text, which a
 foreign page may send without asking, is refused, so there is no cross-site request forgery. Answers are never
 stored (``Cache-Control: no-store``) unless the engine says otherwise, and vary by ``Accept``; an answer that may be
-stored varies by what else it depends on, too.
+stored varies by what else it depends on, too. A client that accepts ``multipart/mixed`` gets what ``@defer`` and
+``@stream`` put off in parts (``gateway.multipart``); nobody else notices these directives.
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
@@ -36,13 +38,15 @@ import orjson
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.answers import Answers, Header, Kept, encoded, entity_tag, matches
 from gateway.envelope import envelope_of
 from gateway.masking import error_entry, internal_error
 from gateway.media import GRAPHQL, HTML, JSON, choose
-from gateway.request import BodyLimits, GraphQLRequest, HttpRefusal, read_request
+from gateway.multipart import Form, form_of, framed
+from gateway.parts import Delivery
+from gateway.request import LINE, BodyLimits, GraphQLRequest, HttpRefusal, read_request
 from gateway.telemetry import RequestFacts, request_facts
 from resolvers.eager import Started
 
@@ -57,6 +61,8 @@ __all__ = [
 ]
 
 CLIENT_CLOSED = 499
+LINGER = 1.0
+"""Seconds that a reader has to take what is told when the time of the operation is over."""
 PATIENCE = 0.005
 """Seconds that a query may take before anybody looks whether its client is still there."""
 OFFERED = (JSON, GRAPHQL)
@@ -81,6 +87,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     kept: Kept | None = None
     """Where the answer is one that is given again: what is known of it."""
+    parts: Delivery | None = None
+    """Where others follow the ``result``: what brings them."""
 
 
 class Engine(Protocol):
@@ -152,6 +160,8 @@ class Reply:
     status: int
     headers: tuple[Header, ...]
     body: bytes = b""
+    parts: Delivery | None = None
+    """What brings the parts that follow the body."""
 
 
 GONE = Reply(CLIENT_CLOSED, ((b"content-length", b"0"),))
@@ -178,15 +188,26 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
-        facts = request_facts(scope)
+        facts, http = request_facts(scope), Request(scope, receive)
         try:
-            reply = await self._respond(Request(scope, receive), facts)
+            reply = await self._respond(http, facts)
         except (ClientDisconnect, ClientGone):
             reply = GONE
         facts.status = reply.status
         headers = [*reply.headers, (b"x-request-id", facts.request_id.encode("latin-1"))]
+        line = scope.get(LINE)
+        if line is not None and line.write(reply.status, head_lines(headers), reply.body):
+            return
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        if reply.parts is None:
+            await send({"type": "http.response.body", "body": reply.body})
+            return
+        try:
+            await while_connected(http, _sent(reply.body, reply.parts, send))
+        except (ClientGone, TimeoutError):
+            facts.status = CLIENT_CLOSED
+        finally:
+            await reply.parts.close()
 
     async def _respond(self, http: Request, facts: RequestFacts) -> Reply:
         accepts = [value for name, value in http.scope["headers"] if name == b"accept"]
@@ -194,11 +215,13 @@ class GraphQLEndpoint:
         if self.page is not None and self._wants_page(http, accept):
             page = self.page()
             return Reply(page.status_code, tuple(page.raw_headers), bytes(page.body))
-        media = _media(accept)
+        media, form = _media(accept), form_of(accept)
         try:
-            if media is None:
+            if media is None and form is None:
                 raise _not_acceptable()
             request = await read_request(http, self.limits)
+            if form is not None:
+                request = replace(request, parts=form)
             answer = await self.engine.execute(request, http)
         except HttpRefusal as refusal:
             entry = error_entry(str(refusal), refusal.code, hint=refusal.hint)
@@ -209,6 +232,8 @@ class GraphQLEndpoint:
             log.exception("unexpected error in the engine")
             entry = internal_error(facts.request_id)
             answer = Answer({"errors": [entry]}, True, HTTPStatus.INTERNAL_SERVER_ERROR)
+        if form is not None and (answer.parts is not None or media is None):
+            return _divided(answer, form)
         envelope = envelope_of(http.scope)
         if answer.kept is not None and self.answers is not None and envelope is not None:
             self.answers.remember(envelope.key, envelope.size, answer.kept, media or JSON)
@@ -253,6 +278,31 @@ def _reply(answer: Answer, media: str, http: Request) -> Reply:
         if http.method == "GET" and matches(http.headers.get("if-none-match", ""), tag):
             return Reply(HTTPStatus.NOT_MODIFIED.value, (*encoded(said), SNIFF))
     return Reply(int(status), (*encoded(said), SNIFF, *content(body, media)), body)
+
+
+def head_lines(headers: Iterable[Header]) -> bytes:
+    """Headers as they stand in the head of an answer."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def _divided(answer: Answer, form: Form) -> Reply:
+    """An answer in parts, as many as there are: a client that accepts nothing else gets any answer so."""
+    body = answer.result if isinstance(answer.result, bytes) else to_json(answer.result)
+    headers = (*UNSTORED, *encoded(answer.headers if answer.request_error else {}), form.header)
+    status = int(answer.status or HTTPStatus.OK)
+    return Reply(status, headers, framed(body, first=True, last=answer.parts is None), answer.parts)
+
+
+async def _sent(first: bytes, parts: Delivery, send: Send) -> None:
+    """Send every part when it is there. Raises TimeoutError where the reader does not take them in time."""
+    body: Message = {"type": "http.response.body", "body": first, "more_body": True}
+    await send(body)
+    async for payload in parts.later():
+        following = payload["hasNext"]
+        body = {"type": "http.response.body", "body": framed(to_json(payload), last=not following)}
+        now = time.monotonic()
+        async with asyncio.timeout(None if parts.until is None else max(parts.until - now, LINGER)):
+            await send(body | {"more_body": following})
 
 
 def content(body: bytes, media: str) -> tuple[Header, Header]:

@@ -20,6 +20,7 @@ from graphql import (
     SelectionSetNode,
 )
 
+from resolvers.execution.incremental import NAMES
 from schema.errors import RequestError
 
 
@@ -35,6 +36,7 @@ class DocumentLimits:
     max_root_fields: int = 50
     max_fragments: int = 250
     max_overlaps: int = 30_000
+    max_parts: int = 50
     introspection: bool = True
 
 
@@ -48,13 +50,16 @@ class DocumentRefused(RequestError):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Size of a selection set with its fragments expanded; ``nodes`` counts fields, spreads and inline fragments."""
+    """Size of a selection set with its fragments expanded; ``nodes`` counts fields, spreads and inline fragments,
+    ``parts`` the places that say @defer or @stream.
+    """
 
     depth: int = 0
     nodes: int = 0
     fields: int = 0
     aliases: int = 0
     roots: int = 0
+    parts: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +71,7 @@ class _Own:
     fields: int = 0
     aliases: int = 0
     roots: int = 0
+    parts: int = 0
     spreads: Counter[tuple[str, int]] | None = None
 
 
@@ -81,6 +87,8 @@ def check_document(document: DocumentNode, limits: DocumentLimits) -> None:
         _at_most(size.depth, limits.max_depth, "QUERY_TOO_DEEP", "levels")
         _at_most(size.aliases, limits.max_aliases, "TOO_MANY_ALIASES", "aliases, fragments expanded")
         _at_most(size.roots, limits.max_root_fields, "TOO_MANY_ROOT_FIELDS", "root fields")
+        # Each makes a part of its own for every row that it stands below.
+        _at_most(size.parts, limits.max_parts, "TOO_MANY_PARTS", "@defer and @stream, fragments expanded")
     _at_most(sum(s.fields for s in sizes), limits.max_fields, "QUERY_TOO_LARGE", "fields, fragments expanded")
     # Spreads and inline fragments without a field inside cost walking too.
     _at_most(sum(s.nodes for s in sizes), 4 * limits.max_fields, "QUERY_TOO_LARGE", "selections")
@@ -130,6 +138,7 @@ def _own(selection_set: SelectionSetNode) -> _Own:
         selections, depth = stack.pop()
         for node in selections.selections:
             own.nodes += 1
+            own.parts += any(directive.name.value in NAMES for directive in node.directives or ())
             if isinstance(node, FieldNode):
                 own.fields += 1
                 own.depth = max(own.depth, depth)
@@ -146,14 +155,16 @@ def _own(selection_set: SelectionSetNode) -> _Own:
 
 def _expand(own: _Own, measures: dict[str, Measure]) -> Measure:
     depth, nodes, fields, aliases, roots = own.depth, own.nodes, own.fields, own.aliases, own.roots
+    parts = own.parts
     for (name, at), times in (own.spreads or Counter()).items():
         inner = measures.get(name, Measure())
         depth = max(depth, at - 1 + inner.depth)
         nodes += times * inner.nodes
         fields += times * inner.fields
         aliases += times * inner.aliases
+        parts += times * inner.parts
         roots += times * inner.roots if at == 1 else 0
-    return Measure(depth, nodes, fields, aliases, roots)
+    return Measure(depth, nodes, fields, aliases, roots, parts)
 
 
 def _at_most(found: int, limit: int, code: str, noun: str) -> None:

@@ -8,7 +8,7 @@ traceback goes to the log, once.
 import re
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from graphql import GraphQLError
@@ -19,6 +19,9 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
 MAX_MESSAGE = 300
 MAX_ERRORS = 100
 _LITERAL = re.compile(r"'[^'\n]{80,}'|\"[^\"\n]{80,}\"|[^\s'\"]{80,}")
+
+Logged: TypeAlias = set[tuple[type[BaseException], str]]
+"""The kinds of faults of one answer that stand in the log: what was raised, and where."""
 
 log = structlog.get_logger("crossdock.graphql")
 
@@ -54,12 +57,23 @@ def present(error: GraphQLError, code: str, request_id: str) -> dict[str, Any]:
     return entry
 
 
-def present_all(errors: Iterable[GraphQLError], code: str, request_id: str) -> list[dict[str, Any]]:
-    """Errors as the client sees them, at most a hundred; each kind of fault of ours is logged once."""
-    logged: set[tuple[type[BaseException], str]] = set()
+def present_all(
+    errors: Iterable[GraphQLError],
+    code: str,
+    request_id: str,
+    logged: Logged | None = None,
+    *,
+    debug: bool = False,
+) -> list[dict[str, Any]]:
+    """Errors as the client sees them, at most a hundred; each kind of fault of ours is logged once (``logged``: where
+    the answer has several lists). With ``debug`` an unexpected exception's type and text are shown.
+    """
+    logged = set() if logged is None else logged
     shown = []
     for error in islice(errors, MAX_ERRORS):
         shown.append(present(error, code, request_id))
+        if debug and error.original_error is not None:
+            shown[-1]["extensions"]["debug"] = repr(error.original_error)[:500]
         cause = _cause(error) or error
         where = ".".join(step for step in error.path or () if isinstance(step, str))
         if is_fault(error) and (type(cause), where) not in logged:

@@ -15,9 +15,12 @@ from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
+from gateway.events.settings import EventSettings
+from gateway.webhooks.settings import WebhookSettings
 from schema import errors
 from schema.errors import CrossdockError
 from sources import ADAPTERS
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.settings import SystemConfig
@@ -30,11 +33,12 @@ REQUEST_CODES = {
     "EVENT_LOG_UNAVAILABLE": "The event log could not take the events. Nothing was accepted; send them again.",
     "GRAPHQL_PARSE_FAILED": "The document is not GraphQL.",
     "GRAPHQL_VALIDATION_FAILED": "The document does not fit the schema.",
+    "INGEST_NOT_FOUND": "No system of that code has an `ingest` table, so it cannot send messages here.",
     "INTERNAL_SERVER_ERROR": "A fault of the gateway. The request id in the message finds it in the log.",
     "INTROSPECTION_DISABLED": "The schema was asked for and `introspection` is off.",
     "METHOD_NOT_ALLOWED": "Another HTTP method is needed; `Allow` names it.",
     "NOT_ACCEPTABLE": "None of the media types in `Accept` can be given.",
-    "NOT_AUTHENTICATED": "`/admin` was called without the admin token.",
+    "NOT_AUTHENTICATED": "`/admin` was called without the admin token, or a message does not show that it is its system's.",
     "OPERATION_NAME_REQUIRED": "The document has several operations and `operationName` chooses none.",
     "OPERATION_NOT_FOUND": "The document has no operation, or none of that name.",
     "PERSISTED_QUERY_HASH_MISMATCH": "The hash sent along is not the document's.",
@@ -48,6 +52,7 @@ REQUEST_CODES = {
     "SUBSCRIPTION_NEEDS_STREAM": "A subscription was sent where only one answer can be given.",
     "TOO_MANY_ALIASES": "More aliases than `limits.max_aliases`.",
     "TOO_MANY_FRAGMENTS": "More fragments than a document may have.",
+    "TOO_MANY_PARTS": "More `@defer` and `@stream`, fragments expanded, than a document may have (50).",
     "TOO_MANY_ROOT_FIELDS": "More fields at the root than `limits.max_root_fields`.",
     "TOO_MANY_TOKENS": "More tokens than `limits.max_tokens`.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json` in UTF-8.",
@@ -101,7 +106,11 @@ def settings_page() -> str:
             "The gateway",
             "",
             PREFIX,
-            {n: f for n, f in Settings.model_fields.items() if n not in ("limits", "cache", *CODED)},
+            {
+                n: f
+                for n, f in Settings.model_fields.items()
+                if n not in ("limits", "cache", "events", "webhooks", *CODED)
+            },
         ),
         (
             "[limits]",
@@ -116,6 +125,7 @@ def settings_page() -> str:
             f"{PREFIX}CACHE__",
             dict(CacheSettings.model_fields),
         ),
+        *_own_sections(),
         (
             "[cache.types] and [systems.CODE.cache]",
             'A rule for a type of the model, or for all others (`"*"`), in seconds: '
@@ -146,6 +156,24 @@ def settings_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _own_sections() -> list[_Section]:
+    """The tables of what the gateway itself keeps and sends."""
+    return [
+        (
+            "[events]",
+            "What happened, as long as it can be told again.",
+            f"{PREFIX}EVENTS__",
+            dict(EventSettings.model_fields),
+        ),
+        (
+            "[webhooks]",
+            "Subscriptions whose results are sent to partners: see [webhooks](webhooks.md).",
+            f"{PREFIX}WEBHOOKS__",
+            dict(WebhookSettings.model_fields),
+        ),
+    ]
+
+
 def _policy_sections() -> list[_Section]:
     """The tables inside the table of a system."""
     place = f"{PREFIX}SYSTEMS__CODE__"
@@ -154,6 +182,18 @@ def _policy_sections() -> list[_Section]:
         ("[systems.CODE.lanes]", f"{lanes} {LANES}", f"{place}LANES__", dict(LaneShares.model_fields)),
         ("[systems.CODE.rate]", f"{rate} {RATE}", f"{place}RATE__", dict(Rate.model_fields)),
         ("[[systems.CODE.budgets]]", f"{budgets} {BUDGETS}", None, dict(Budget.model_fields)),
+        *[
+            (
+                title,
+                f"{_cell(inspect.getdoc(cls) or '')} See [events](events.md).",
+                None,
+                dict(cls.model_fields),
+            )
+            for title, cls in (
+                ("[systems.CODE.ingest]", IngestConfig),
+                ("[systems.CODE.changes.NAME]", ChangesConfig),
+            )
+        ],
     ]
 
 

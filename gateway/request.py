@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.media import parse_content_type
+from gateway.multipart import Form
 from resolvers.eager import Started
 from schema.errors import CrossdockError
 from sources.base import Lane
@@ -27,6 +28,8 @@ T = TypeVar("T")
 PARAMETERS = ("query", "operationName", "variables", "extensions")
 MAX_JSON_DEPTH = 64
 """How deep variables and extensions may be nested; deeper than any input type, shallower than any stack."""
+LINE = "crossdock.line"
+"""Where a scope holds the whole body and a way to answer in one write, where the server offers that."""
 DRAIN_SECONDS = 0.5
 DRAIN_BYTES = 4 << 20
 
@@ -35,7 +38,8 @@ DRAIN_BYTES = 4 << 20
 class GraphQLRequest:
     """The four parameters of GraphQL over HTTP and the method they came by.
 
-    ``query`` is None only where ``extensions.persistedQuery`` names the document instead.
+    ``query`` is None only where ``extensions.persistedQuery`` names the document instead. ``parts`` is the form in which
+    the client takes an answer in parts, None where it does not.
     """
 
     query: str | None
@@ -43,6 +47,7 @@ class GraphQLRequest:
     variables: dict[str, Any] = field(default_factory=dict)
     extensions: dict[str, Any] = field(default_factory=dict)
     method: str = "POST"
+    parts: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,13 @@ LANE = "Crossdock-Lane"
 """The header by which a client says how urgent its requests are."""
 
 
+_LANE = LANE.lower().encode()
 _LANES = {lane.name.lower(): lane for lane in Lane}
 
 
 def lane_of(headers: Headers) -> Lane:
     """The lane that a request asks for, the application's where it does not say; raises HttpRefusal."""
-    values = headers.getlist(LANE)
+    values = [value.decode("latin-1") for name, value in headers.raw if name == _LANE]
     if not values:
         return Lane.APP
     lane = _LANES.get(values[0].strip().lower()) if len(values) == 1 else None
@@ -111,7 +117,7 @@ async def read_request(request: Request, limits: BodyLimits) -> GraphQLRequest:
 async def read_json(request: Request, limits: BodyLimits) -> object:
     """The JSON value that a POST holds, checked like everything here; raises HttpRefusal."""
     _check_content(request.scope["headers"])
-    return _json(await _body(request, limits), "The body")
+    return _json(await read_body(request, limits), "The body")
 
 
 def _check_content(headers: list[tuple[bytes, bytes]]) -> None:
@@ -141,12 +147,15 @@ def _unsupported(message: str, hint: str) -> HttpRefusal:
     return HttpRefusal(message, status=status, code="UNSUPPORTED_MEDIA_TYPE", hint=hint)
 
 
-async def _body(request: Request, limits: BodyLimits) -> bytes:
-    """The whole body, at most ``max_bytes``, within the time allowed."""
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """The whole body, at most ``max_bytes``, within the time allowed; raises HttpRefusal."""
     declared = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"0")
     if declared.isdigit() and int(declared[:20]) > limits.max_bytes:
         await _drain(request)
         raise _too_large(limits)
+    line = request.scope.get(LINE)
+    if line is not None:
+        return _bounded(line.body, limits)
     coroutine: Any = request.receive()
     begun: Started[Message] = Started(coroutine)
     if begun.done and not begun.value.get("more_body", False):
@@ -155,6 +164,11 @@ async def _body(request: Request, limits: BodyLimits) -> bytes:
         body = await _pieces(begun, request, limits)
     if len(body) > limits.max_bytes:
         await _drain(request)
+    return _bounded(body, limits)
+
+
+def _bounded(body: bytes, limits: BodyLimits) -> bytes:
+    if len(body) > limits.max_bytes:
         raise _too_large(limits)
     return body
 

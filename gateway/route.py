@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.answers import Answers, Head, Kept, encoded, entity_tag, matches, storable
 from gateway.envelope import SCOPE_KEY, Envelope, Taken
-from gateway.http import GraphQLEndpoint, content
+from gateway.http import GraphQLEndpoint, content, head_lines
 from gateway.request import HttpRefusal
 from gateway.telemetry import RequestFacts, RequestLog, access_line, request_id
 
@@ -99,13 +99,9 @@ def head_of(kept: Kept, media: str) -> Head:
     said = storable(kept.life, 0) | {"ETag": tag}
     del said["Age"]
     fixed = (*encoded(said), SNIFF)
-    head = Head(tag, _lines((*fixed, *content(kept.body, media))), _lines(fixed))
+    head = Head(tag, head_lines((*fixed, *content(kept.body, media))), head_lines(fixed))
     kept.heads[media] = head
     return head
-
-
-def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 async def _sent(send: Send, status: int, lines: bytes, body: bytes) -> None:

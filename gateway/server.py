@@ -15,6 +15,8 @@ from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application, ASGIApplication
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.request import LINE
+
 log = structlog.get_logger("crossdock.server")
 
 
@@ -34,6 +36,30 @@ def write_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: by
         cycle.transport.close()
     done, cycle.on_response = cycle.on_response, _nothing
     done()
+
+
+class Line:
+    """A connection with a whole request on it, for an application that need not wait for the body nor for its turn to
+    write.
+    """
+
+    __slots__ = ("_cycle", "body")
+
+    def __init__(self, cycle: RequestResponseCycle, body: bytes) -> None:
+        self._cycle = cycle
+        self.body = body
+
+    def write(self, status: int, lines: bytes, body: bytes) -> bool:
+        """Send a whole answer; False where it must go the ordinary way.
+
+        That is so where the client is gone or behind with reading, where the connection is to end, and for HEAD.
+        """
+        cycle = self._cycle
+        late = cycle.disconnected or cycle.flow.write_paused or cycle.transport.is_closing()
+        if late or cycle.response_started or cycle.scope["method"] == "HEAD" or b"connection:" in lines:
+            return False
+        write_whole(cycle, status, lines, body)
+        return True
 
 
 def _nothing() -> None:
@@ -120,11 +146,14 @@ class GuardedProtocol(HttpToolsProtocol):
         idle = not (cycle.more_body or cycle.disconnected or cycle.flow.write_paused)
         if ask is None or not idle or self.transport.is_closing():
             return False
+        scope, body = cast("dict[str, Any]", cycle.scope), bytes(cycle.body)
         try:
-            answered: bool = ask(cycle.scope, bytes(cycle.body), partial(write_whole, cycle))
+            answered: bool = ask(scope, body, partial(write_whole, cycle))
         except Exception:  # A mistake of ours must not end the connection without an answer.
             log.exception("a request could not be answered at once")
-            return cycle.response_started
+            answered = cycle.response_started
+        if not answered:
+            scope[LINE] = Line(cycle, body)
         return answered
 
     def _arm(self) -> None:

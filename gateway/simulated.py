@@ -9,20 +9,27 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+import httpx2
 import uvicorn
 
 from schema.errors import ConfigError
+from sources.plant.asgi import System
+from sources.plant.dialects.notices import VOICES
 from sources.plant.knobs import Knobs
+from sources.plant.outbox import Outbox
 from sources.plant.systems import SYSTEMS
 from sources.plant.world.build import build_world
 from sources.plant.world.clock import Clock
+from sources.plant.world.world import World
 
 READY = b"ready\n"
+LOOK_SECONDS, SEND_SECONDS, MOST_AT_ONCE = 0.2, 10.0, 50
 STOP_SECONDS = 10
 
 
@@ -78,17 +85,42 @@ class _Server(uvicorn.Server):
 
 async def _serve(plant: Plant, fds: Mapping[str, int]) -> None:
     world = build_world(plant.seed, Clock(speed=plant.speed))
-    servers = [
-        (_server(SYSTEMS[code](world, Knobs(latency_ms=plant.latency_ms))), socket.socket(fileno=fd))
-        for code, fd in fds.items()
-    ]
+    systems = {code: SYSTEMS[code](world, Knobs(latency_ms=plant.latency_ms)) for code in fds}
+    servers = [(_server(systems[code]), socket.socket(fileno=fd)) for code, fd in fds.items()]
     running = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in servers]
+    telling = asyncio.create_task(tell(world, {c: s for c, s in systems.items() if isinstance(s, System)}))
     sys.stdout.buffer.write(READY)
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.buffer.read)
+    telling.cancel()
     for server, _ in servers:
         server.should_exit = True
-    await asyncio.gather(*running)
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def tell(world: World, systems: Mapping[str, System]) -> None:
+    """Sends what happens to where the systems' webhooks point, until cancelled; what is not received is sent again."""
+    boxes = [Outbox(world, systems[code], voice) for code, voice in VOICES.items() if code in systems]
+    async with httpx2.AsyncClient(timeout=SEND_SECONDS, trust_env=False) as client:
+        while True:
+            # Nothing moves by itself where nobody listens: a world that is only asked is as it was.
+            if any(box.system.webhook for box in boxes):
+                world.catch_up()
+            await asyncio.gather(*[_send(client, box) for box in boxes])
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _send(client: httpx2.AsyncClient, box: Outbox) -> None:
+    for notice in box.next(MOST_AT_ONCE):
+        headers = {**notice.headers, **box.voice.signs(notice, int(time.time()))}
+        try:
+            answer = await client.post(box.system.webhook, content=notice.body, headers=headers)
+        except httpx2.HTTPError:
+            return
+        if answer.status_code >= 500:
+            return
+        # What is refused for good is not sent for ever.
+        box.sent([notice])
 
 
 def _server(app: Any) -> uvicorn.Server:

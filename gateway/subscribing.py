@@ -8,17 +8,20 @@ from starlette.requests import HTTPConnection
 
 from gateway.request import GraphQLRequest
 from schema.errors import RequestError
+from schema.events import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """One result of a subscription as JSON (``data``, and ``errors`` and ``extensions`` where there are any).
 
-    ``cursor`` is where to go on after it; None where the subscription cannot be resumed.
+    ``cursor`` is where to go on after it; None where the subscription cannot be resumed. ``event`` is what it tells of,
+    None for a present state.
     """
 
     body: bytes
     cursor: str | None = None
+    event: Event | None = None
 
 
 class SubscriptionRefused(Exception):

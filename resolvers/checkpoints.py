@@ -46,6 +46,7 @@ CHECKPOINT_NEEDS = (
     "holds",
     "shipments",
 )
+CHECKPOINT_LOADS = ((ShipmentWarehouse, "shipment"), (ShipmentPosting, "shipment"), (Item, "id"))
 DONE_OPERATIONS = {OperationStatus.COMPLETED, OperationStatus.CLOSED, OperationStatus.CANCELLED}
 STARTED = {OrderStatus.IN_PROGRESS, OrderStatus.ON_HOLD, OrderStatus.COMPLETED, OrderStatus.CLOSED}
 RELEASED = {OrderStatus.RELEASED, *STARTED}

@@ -98,7 +98,12 @@ def install() -> None:
         Edge("item", Item, ("item",), stub=True, required=True),
         Edge("production_orders", ProductionOrder, LINE, "sales_line", many=True),
         Edge("shipments", Shipment, LINE, "sales_line", many=True),
-        Function("checkpoints", line_checkpoints, ("production_orders", "shipments")),
+        Function(
+            "checkpoints",
+            line_checkpoints,
+            ("production_orders", "shipments"),
+            ((OrderPlanning, "order"), (ShipmentWarehouse, "shipment")),
+        ),
         *LINE_FIELDS,
     )
     expose(

@@ -1,11 +1,13 @@
 """What one operation carries: who asks, until when, and its loaders."""
 
+import copy
 import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
+from resolvers.costs import Price
 from resolvers.hops import Bounds, Call
 from resolvers.loaders import Loaders
 from schema.base import Plant, SourceOutcome, SourceStatus, SourceSystem
@@ -113,6 +115,10 @@ class Context:
     """Whether the document asks for something that is only true now."""
     traced: bool = False
     """Whether the request asked what it cost."""
+    webhooks: Any = None
+    """Who keeps the partner webhooks (``resolvers.webhooks.Webhooks``); None where there are none."""
+    price: Price | None = None
+    """What the operation may cost, reckoned before it asks for anything; only where somebody wants to know."""
     unplanned: str | None = None
     """Why the operation was not executed by a plan; None where it was."""
     bounds: Bounds = field(init=False)
@@ -162,9 +168,14 @@ class Context:
     @property
     def tightest(self) -> Lifetime | None:
         """The lifetime that ends first of everything that was loaded; None where nobody vouches for some of it."""
-        lives = [call.tightest for call in self.calls]
-        known = [life for life in lives if life is not None]
-        return min(known, key=lambda life: life.ends) if known and len(known) == len(lives) else None
+        first: Lifetime | None = None
+        for call in self.calls:
+            life = call.tally.tightest
+            if life is None:
+                return None
+            if first is None or life.ends < first.ends:
+                first = life
+        return first
 
     def forget_notes(self) -> None:
         """Forget what was noted for the answer: the operation is executed anew, over what is loaded already."""
@@ -172,6 +183,12 @@ class Context:
         self.unmet.clear()
         self.withheld.clear()
         self.flawed = False
+
+    def ahead(self) -> "Context":
+        """The same operation with notes of its own, for a run that only loads: loaders, bounds and memo are shared."""
+        other = copy.copy(self)
+        other.missed, other.unmet, other.withheld = [], {}, {}
+        return other
 
     def hurry(self, deadline_ms: int) -> None:
         """Shorten the deadline to what the client allows."""

@@ -4,7 +4,7 @@ Only for code that does not ask which task it runs in before it first waits (no 
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -53,6 +53,8 @@ class Started(Generic[T]):
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """The values of several coroutines, started in order at once. The first to fail ends the others and is raised."""
+    if len(coroutines) == 1:
+        return [await coroutines[0]]
     started: list[Started[T]] = []
     try:
         for coroutine in coroutines:
@@ -69,6 +71,25 @@ async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     elif waiting:
         await _all(waiting)
     return [one.value for one in started]
+
+
+async def once(memo: dict[Any, Any], place: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What stands in a memo. The first one finds it out, and whoever comes meanwhile waits for that; where the first is
+    stopped or fails, the next one asks. None is nothing.
+    """
+    while isinstance(known := memo.get(place), asyncio.Future):
+        await asyncio.wait([known])
+    if known is not None:
+        found: T = known
+        return found
+    asking = memo[place] = asyncio.get_running_loop().create_future()
+    try:
+        found = memo[place] = await ask()
+    finally:
+        if memo[place] is asking:
+            del memo[place]
+        asking.set_result(None)
+    return found
 
 
 async def _all(waiting: Sequence[Started[Any]]) -> None:

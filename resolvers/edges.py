@@ -8,7 +8,7 @@ the answers of named edges. A function is for what data cannot say.
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from resolvers.loaders import Answer, Loading, older, stub
 from schema.base import KEYS, join_key, key_reader, split_key
@@ -88,6 +88,16 @@ class Function:
 
 
 Field: TypeAlias = Edge | Fact | Function
+Root = TypeVar("Root", bound=Callable[..., Any])
+
+
+def steady(root: Root) -> Root:
+    """Mark a root whose result follows from its arguments and from what it loads through its place's loaders alone.
+
+    Where that is not so for some arguments, it says so by ``Loaders.unsteady``.
+    """
+    root.__dict__["steady"] = True
+    return root
 
 
 @dataclass(slots=True)

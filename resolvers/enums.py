@@ -12,6 +12,7 @@ import schema.logistics
 import schema.material
 import schema.production
 import schema.quality
+import schema.webhooks
 
 MODULES = (
     schema.commerce,
@@ -21,6 +22,7 @@ MODULES = (
     schema.material,
     schema.production,
     schema.quality,
+    schema.webhooks,
 )
 """Imported so that every enum of the model exists before it is looked for."""
 

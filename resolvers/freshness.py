@@ -127,9 +127,10 @@ def loaders_along(ctx: Context, raw: GraphQLResolveInfo[Any], *keys: str) -> Loa
 
 def trails_of(ctx: Context, raw: GraphQLResolveInfo[Any]) -> Trails:
     """What the running operation says along its trails."""
-    known: Trails | None = ctx.memo.get(Trails)
+    # What goes ahead of an answer in parts runs the same operation written otherwise.
+    known: Trails | None = ctx.memo.get(id(raw.operation))
     if known is None or known.operation is not raw.operation:
-        known = ctx.memo[Trails] = Trails(raw)
+        known = ctx.memo[id(raw.operation)] = Trails(raw)
     return known
 
 

@@ -22,9 +22,11 @@ from resolvers import (
     quality,
     trace,
     viewing,
+    webhooks,
 )
 from resolvers.edges import EXPOSED, expose
 from resolvers.entities import FederatedSchema
+from resolvers.execution.incremental import DEFER, STREAM
 from resolvers.lists import lots, movements, production_orders, purchase_orders, quality_holds, shipments
 from resolvers.paging import PageInfo
 from resolvers.queries import (
@@ -68,12 +70,25 @@ QUERIES: Sequence[Callable[..., Any]] = (
     inventory_positions,
     quality_holds,
     trace.trace,
+    *webhooks.QUERIES,
 )
 
 SHARED = frozenset({"node", "nodes"})
 """Roots that every Relay subgraph has."""
 
-DOMAINS = (common, production, material, quality, logistics, commerce, integration, trace, viewing, mutations)
+DOMAINS = (
+    common,
+    production,
+    material,
+    quality,
+    logistics,
+    commerce,
+    integration,
+    trace,
+    viewing,
+    mutations,
+    webhooks,
+)
 
 
 def build_schema() -> strawberry.Schema:
@@ -86,21 +101,29 @@ def build_schema() -> strawberry.Schema:
         types = Types()
         made = types.build()
         query = root("Query", "What can be asked.", QUERIES, types, SHARED)
-        mutation = root("Mutation", "What can be done.", mutations.MUTATIONS, types)
-        _BUILT.append(
-            FederatedSchema(
-                query=query,
-                mutation=mutation,
-                directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
-                types=made,
-                config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
-                federation_version="2.7",
-            )
+        mutation = root("Mutation", "What can be done.", (*mutations.MUTATIONS, *webhooks.MUTATIONS), types)
+        schema = FederatedSchema(
+            query=query,
+            mutation=mutation,
+            directives=[fresh],  # type: ignore[list-item]  # they are no classes, whatever Strawberry says
+            types=made,
+            config=StrawberryConfig(
+                auto_camel_case=True, scalar_map=SCALARS, enable_experimental_incremental_execution=True
+            ),
+            federation_version="2.7",
         )
+        _reworded(schema._schema)
+        _BUILT.append(schema)
     return _BUILT[0]
 
 
 _BUILT: list[strawberry.Schema] = []
+
+
+def _reworded(schema: GraphQLSchema) -> None:
+    """Let @defer and @stream say in our words what they do: Strawberry takes graphql-core's."""
+    ours = {directive.name: directive for directive in (DEFER, STREAM)}
+    schema.directives = tuple([ours.get(one.name, one) for one in schema.directives])
 
 
 def graphql_schema() -> GraphQLSchema:

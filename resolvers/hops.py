@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from schema.errors import SourceError, SourceUnavailable
 from sources.base import (
@@ -24,32 +23,23 @@ from sources.base import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """What was asked of one read in one go, for budgets and reports: so many keys, so many calls to the system.
+    """What was asked of one read in one go, for budgets and reports: so many keys, in so many seconds.
 
-    ``l1`` and ``l2`` are the cells found in the tiers of the cache; ``shared`` calls were other operations' as well.
-    ``tightest`` is the lifetime that ends first of what came, None where nobody vouches for it. ``parts`` are the
-    entries of the cache that it came from, where somebody collects them.
+    The tally says what it cost and for how long it holds; it changes no more.
     """
 
     system: str
     read: str
     keys: int
-    milliseconds: float
-    upstream: int = 1
-    l1: int = 0
-    l2: int = 0
-    shared: int = 0
-    tightest: Lifetime | None = None
-    parts: list[Any] | None = None
+    seconds: float
+    tally: Tally
 
-    @classmethod
-    def tallied(cls, system: str, read: str, keys: int, began: float, tally: Tally) -> "Call":
-        """The call that began at a ``time.perf_counter()`` instant and is over now."""
-        spent = (time.perf_counter() - began) * 1000
-        counts = (tally.calls, tally.l1, tally.l2, tally.shared)
-        return cls(system, read, keys, spent, *counts, tally.tightest, tally.parts)
+    @property
+    def tightest(self) -> Lifetime | None:
+        """The lifetime that ends first of what came, None where nobody vouches for it."""
+        return self.tally.tightest
 
 
 @dataclass(slots=True)
@@ -74,9 +64,9 @@ class Hop:
 
     def __init__(self, provider: Provider, bounds: Bounds, need: Need = WHATEVER) -> None:
         self._provider = provider
+        self._place = provider.system, provider.read.name
         self._bounds = bounds
         self._need = need
-        self._types = frozenset(part.type for part in provider.read.parts)
         self._memo: dict[type, dict[str, Cell]] = {}
         self._inflight: dict[tuple[type, str], asyncio.Future[None]] = {}
         self._next: tuple[dict[str, None], set[type], asyncio.Future[None]] | None = None
@@ -96,20 +86,24 @@ class Hop:
                 await asyncio.shield(wait)
         return [memo[key] for key in keys]
 
-    def _at_hand(self, peek: Peek, cls: type, keys: list[str], memo: dict[str, Cell]) -> list[str]:
+    def _at_hand(self, peek: Peek, cls: type, keys: Sequence[str], memo: dict[str, Cell]) -> list[str]:
         """Take what needs no waiting; returns the keys that do."""
         bounds, tally, began = self._bounds, self._bounds.tally(self._need), time.perf_counter()
-        missing = []
-        for key, cell in zip(keys, peek(cls, keys, self._need, bounds.scope, tally), strict=True):
-            if cell is ABSENT:
-                missing.append(key)
-            else:
-                memo[key] = cell
+        cells = peek(cls, keys, self._need, bounds.scope, tally)
+        missing: list[str] = []
+        if ABSENT.__class__ in set(map(type, cells)):
+            for key, cell in zip(keys, cells, strict=True):
+                if cell is ABSENT:
+                    missing.append(key)
+                else:
+                    memo[key] = cell
+        else:
+            memo.update(zip(keys, cells, strict=True))
         if len(missing) < len(keys):
             found = len(keys) - len(missing)
             tally.l1 = tally.l1 or found
-            system, read = self._provider.system, self._provider.read.name
-            bounds.calls.append(Call.tallied(system, read, found, began, tally))
+            system, read = self._place
+            bounds.calls.append(Call(system, read, found, time.perf_counter() - began, tally))
         return missing
 
     def at_hand(self, cls: type, key: str) -> Cell:
@@ -119,21 +113,33 @@ class Hop:
             self._at_hand(self._provider.peek, cls, [key], memo)
         return memo.get(key, ABSENT)
 
-    def column(self, cls: type, keys: Sequence[str], allowed: frozenset[type]) -> list[Cell] | None:
-        """The cells of some keys where all are at hand and nothing is said about any of them; None otherwise."""
-        memo = self._memo.setdefault(cls, {})
-        missing = [key for key in keys if key not in memo]
-        if missing and (
-            self._provider.peek is None or self._at_hand(self._provider.peek, cls, missing, memo)
-        ):
-            return None
-        cells = [memo[key] for key in keys]
-        return cells if allowed.issuperset(map(type, cells)) else None
+    def column(self, cls: type, keys: Sequence[str]) -> list[Cell] | None:
+        """The cells of some keys where all are at hand; None otherwise."""
+        memo = self._memo.get(cls)
+        if memo is None:
+            memo = self._memo[cls] = {}
+        missing = [key for key in keys if key not in memo] if memo else keys
+        if missing:
+            peek = self._provider.peek
+            if peek is None or self._at_hand(peek, cls, missing, memo):
+                return None
+        return list(map(memo.__getitem__, keys))
+
+    def known(self, cls: type, keys: Sequence[str]) -> dict[str, Cell]:
+        """The cells of those keys that were answered already."""
+        memo = self._memo.get(cls, {})
+        return {key: memo[key] for key in keys if key in memo}
 
     def prime(self, page: Page) -> None:
         """Remember rows that a search brought along; what an older page brought is as old as the page."""
         for cls, cells in page.bundle.items():
             memo = self._memo.setdefault(cls, {})
+            if page.stale is None and not any(
+                issubclass(kind, SourceError) for kind in set(map(type, cells))
+            ):
+                for key, cell in zip(page.keys, cells, strict=True):
+                    memo.setdefault(key, cell)
+                continue
             for key, cell in zip(page.keys, cells, strict=True):
                 if isinstance(cell, SourceError):
                     continue
@@ -157,7 +163,8 @@ class Hop:
         keys, asked, done = self._next
         self._next = None
         # What the same payload brings along for other fields is on its way too: they wait instead of asking again.
-        wants = frozenset(asked | (self._types & self._bounds.selected))
+        types = frozenset([part.type for part in self._provider.read.parts])
+        wants = frozenset(asked | (types & self._bounds.selected))
         for cls in wants:
             known = self._memo.setdefault(cls, {})
             for key in keys:
@@ -193,8 +200,8 @@ class Hop:
         except SourceError as error:
             bundle = {cls: [error] * len(keys) for cls in wants}
         finally:
-            system, read = self._provider.system, self._provider.read.name
-            bounds.calls.append(Call.tallied(system, read, len(keys), began, tally))
+            system, read = self._place
+            bounds.calls.append(Call(system, read, len(keys), time.perf_counter() - began, tally))
         for cls, cells in bundle.items():
             memo = self._memo.setdefault(cls, {})
             for key, cell in zip(keys, cells, strict=True):

@@ -8,7 +8,7 @@ from strawberry.types import Info
 from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
 from resolvers.context import Context
 from resolvers.eager import together
-from resolvers.edges import EXPOSED, Edge, follow
+from resolvers.edges import EXPOSED, Edge, follow, steady
 from resolvers.freshness import Loads, at, bounded, loaders_at
 from resolvers.ids import decode
 from resolvers.inputs import (
@@ -56,6 +56,7 @@ LAGGING = {
 """What the ERP may still say of an order that the shop floor knows better: it is asked for all of these."""
 
 
+@steady
 async def production_orders(
     info: Info,
     filter: ProductionOrderFilter | None = None,
@@ -136,6 +137,7 @@ def _at_checkpoint(info: Info, wanted: ProductionOrderFilter, doubts: Doubts) ->
         return None
 
     async def keep(rows: Sequence[ProductionOrder]) -> list[bool]:
+        loaders_at(info).unsteady()
         found = await together([checkpoints(row, info) for row in rows])
         states = [next(c.state for c in each if c.kind is wanted.checkpoint) for each in found]
         for row, state in zip(rows, states, strict=True):
@@ -160,6 +162,7 @@ async def _doubtful(row: ProductionOrder, info: Info, doubts: Doubts, unknown: b
                 doubt(doubts, answer)
 
 
+@steady
 async def shipments(
     info: Info,
     filter: ShipmentFilter | None = None,
@@ -203,6 +206,7 @@ async def shipments(
     )
 
 
+@steady
 async def lots(
     info: Info, filter: LotFilter | None = None, first: int = 25, after: str | None = None
 ) -> Connection[Lot]:
@@ -263,6 +267,7 @@ async def movements(
     return await listed(loads, listing, first, after)
 
 
+@steady
 async def quality_holds(
     info: Info, filter: HoldFilter | None = None, first: int = 50, after: str | None = None
 ) -> Connection[QualityHold]:
@@ -303,6 +308,7 @@ def _targets(hold: QualityHold) -> set[tuple[type, str]]:
     return found
 
 
+@steady
 async def purchase_orders(
     info: Info, filter: PurchaseOrderFilter | None = None, first: int = 25, after: str | None = None
 ) -> Connection[PurchaseOrder]:

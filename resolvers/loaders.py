@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import is_
 from types import NoneType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -27,6 +28,7 @@ from sources.base import (
     Page,
     Provider,
     Providers,
+    Query,
     Stale,
 )
 
@@ -47,6 +49,23 @@ class Answer(Generic[T]):
     def known(self) -> bool:
         """Whether the absence of a value means that there is none (and not that nobody could say)."""
         return self.value is not None or not self.failures
+
+
+class Given(NamedTuple):
+    """Cells as a provider gave them (None: the gateway itself), of one class and in the order of their keys."""
+
+    provider: Provider | None
+    cls: type
+    keys: Sequence[str]
+    cells: Sequence[Cell]
+
+
+class Listed(NamedTuple):
+    """A page as a system gave it for a query."""
+
+    lister: Lister
+    query: Query
+    page: Page
 
 
 class Loading(Protocol):
@@ -74,18 +93,26 @@ class Loaders:
         self._bounds = bounds
         self.need = need
         self._hops: dict[tuple[str, str], Hop] = {}
+        self._found: dict[int, Hop] = {}
         self._primed: dict[tuple[str, str], list[Page]] = {}
         self._single: dict[tuple[type, str, bool], DataLoader[str, Answer[Any]]] = {}
         self._answers: dict[tuple[type, str, bool], dict[str, Answer[Any]]] = {}
+        self.given: list[Given | Listed | None] | None = None
+        """All cells and pages that were given, while somebody listens. None among them: something that is not to be given
+        again: an older value, an error, or what ``unsteady`` says."""
 
     def hop(self, provider: Provider) -> Hop:
         """The hop of a provider, shared by all classes its read delivers."""
-        place = (provider.system, provider.read.name)
-        hop = self._hops.get(place)
+        hop = self._found.get(id(provider))
         if hop is None:
-            hop = self._hops[place] = Hop(provider, self._bounds, self.need)
-            for page in self._primed.get(place, ()):
-                hop.prime(page)
+            place = (provider.system, provider.read.name)
+            hop = self._hops.get(place)
+            if hop is None:
+                hop = self._hops[place] = Hop(provider, self._bounds, self.need)
+                for page in self._primed.get(place, ()):
+                    hop.prime(page)
+            # The catalog holds its providers for longer than any operation lasts.
+            self._found[id(provider)] = hop
         return hop
 
     def prime(self, lister: Lister, page: Page) -> None:
@@ -99,12 +126,25 @@ class Loaders:
     async def one(self, cls: type[T], key: str, by: str = "id") -> Answer[T]:
         """The row of a key."""
         known = self._known(cls, by, key, False)
-        return known if known is not None else await asyncio.shield(self._loader(cls, by, False).load(key))
+        if known is None:
+            return await asyncio.shield(self._loader(cls, by, False).load(key))
+        if self.given is not None:
+            self._tell(self.given, cls, by, [key])
+        return known
 
     async def many(self, cls: type[T], key: str, by: str) -> Answer[list[T]]:
         """The rows of a key."""
         known = self._known(cls, by, key, True)
-        return known if known is not None else await asyncio.shield(self._loader(cls, by, True).load(key))
+        if known is None:
+            return await asyncio.shield(self._loader(cls, by, True).load(key))
+        if self.given is not None:
+            self._tell(self.given, cls, by, [key])
+        return known
+
+    def unsteady(self) -> None:
+        """What is made now depends on more than what is loaded: on the moment, or on what may change without a word."""
+        if self.given is not None:
+            self.given.append(None)
 
     async def each(self, cls: type[T], keys: Iterable[str], by: str = "id") -> list[Answer[T]]:
         """The row of every key."""
@@ -119,6 +159,8 @@ class Loaders:
         missing = [key for key in keys if key not in answers]
         if missing:
             await self._answer(cls, by, missing, many, answers)
+        if self.given is not None and keys:
+            self._tell(self.given, cls, by, keys)
         return [answers[key] for key in keys]
 
     def column(self, cls: type, by: str, keys: Sequence[str], many: bool) -> list[Any] | None:
@@ -129,12 +171,51 @@ class Loaders:
         """
         if not keys:
             return []
-        if cls in self._local:
-            return list(map(self._local[cls], keys))
+        local = self._local.get(cls)
+        if local is not None:
+            return self._told(None, cls, keys, list(map(local, keys)))
         tiers = self._route(cls, by, keys[0])
         if not tiers or len(tiers[0]) != 1 or (is_scoped(cls, by) and not _same_plant(keys)):
             return None
-        return self.hop(tiers[0][0]).column(cls, keys, _allowed(list if many else cls, len(tiers) == 1))
+        cells = self.hop(tiers[0][0]).column(cls, keys)
+        if cells is None or not _allowed(list if many else cls, len(tiers) == 1).issuperset(map(type, cells)):
+            return None
+        return self._told(tiers[0][0], cls, keys, cells)
+
+    def gives(self, given: Given) -> bool:
+        """Whether the very same cells are given for the same keys, without waiting."""
+        provider, cls, keys, cells = given
+        if provider is None:
+            now: list[Cell] | None = list(map(self._local[cls], keys))
+        else:
+            now = self.hop(provider).column(cls, keys)
+        if now is None or not all(map(is_, now, cells)):
+            return False
+        if self.given is not None:
+            self.given.append(given)
+        return True
+
+    def _told(
+        self, provider: Provider | None, cls: type, keys: Sequence[str], cells: list[Cell]
+    ) -> list[Cell]:
+        if self.given is not None:
+            self.given.append(Given(provider, cls, keys, cells))
+        return cells
+
+    def _tell(self, given: list[Given | Listed | None], cls: type, by: str, keys: Sequence[str]) -> None:
+        """Tell the cells behind answers that were put together from several systems, or found missing in some."""
+        local = self._local.get(cls)
+        if local is not None:
+            given.append(Given(None, cls, keys, list(map(local, keys))))
+            return
+        groups: dict[int, tuple[Providers, list[str]]] = {}
+        for key, tiers in zip(keys, self._routes(cls, by, keys), strict=True):
+            groups.setdefault(id(tiers), (tiers, []))[1].append(key)
+        for tiers, some in groups.values():
+            for provider in [provider for tier in tiers for provider in tier]:
+                known = self.hop(provider).known(cls, some)
+                sound = not any(isinstance(cell, Stale | SourceError) for cell in known.values())
+                given.append(Given(provider, cls, list(known), list(known.values())) if sound else None)
 
     def _known(self, cls: type, by: str, key: str, many: bool) -> Answer[Any] | None:
         """The answer where it needs no waiting and no second thought: one owner, and its value at hand."""

@@ -133,5 +133,10 @@ def install() -> None:
         Edge("lots", Lot, ("item",), each="lots", stub=True),
         Edge("sales_order_line", SalesOrderLine, each=None, key=("sales_line",)),
     )
-    expose(HandlingUnit, Function("parent", parent), Function("contents", contents), Fact("keys", unit_keys))
+    expose(
+        HandlingUnit,
+        Function("parent", parent, (), ((HandlingUnit, "shipment"),)),
+        Function("contents", contents, (), ((ShipmentLine, "shipment"),)),
+        Fact("keys", unit_keys),
+    )
     expose(TrackingEvent)

@@ -96,6 +96,7 @@ async def resolved(info: Info, key: ExternalKeyInput, wanted: type | None = None
         )
     # What a system's key means may change without a word about what it meant: such an answer is not given again.
     ctx.bounds.collects = False
+    at(info).loaders.unsteady()
     matching = cast("Matching", ctx.systems)
     tried = _parts(cls, key, ctx.systems.serving(key.system))
     found = [match for parts in tried if (match := matching.match(key.system, cls, parts)) is not None]

@@ -109,7 +109,12 @@ def _items() -> None:
         Item,
         Function("bom", bom, (), ((BillOfMaterials, "item"),)),
         Function("routing", routing, (), ((Routing, "item"),)),
-        Function("positions", positions, (), ((InventoryBalance, "item"),)),
+        Function(
+            "positions",
+            positions,
+            (),
+            ((InventoryBalance, "item"), (InventoryMovement, "item"), (Item, "id")),
+        ),
         Fact("keys", item_keys),
         Edge("record", Item, ("number",), hidden=True),
         Function("sources", sources),

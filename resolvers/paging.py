@@ -6,19 +6,17 @@ which page of it, which row. Filters a system evaluates itself are pushed down; 
 
 import base64
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from resolvers.context import Context
 from resolvers.freshness import Loads
-from resolvers.hops import Call
-from resolvers.loaders import older
+from resolvers.loaders import Listed, older
+from resolvers.pages import asked_page
 from resolvers.sourcing import aged, failure, lacking, worse
 from schema.base import SourceOutcome, SourceStatus, is_scoped
 from schema.errors import BadCursor, BadPage, SourceError
@@ -41,15 +39,22 @@ class PageInfo:
 
 @dataclass(slots=True)
 class Edge(Generic[T]):
-    """A row of a connection with its place in it."""
+    """A row of a connection, and where it goes on behind it: on the page of a system, or from the row of a number on.
 
-    place: "Place"
+    ``following`` is the cursor of the system's next page, where the row is the last of its own.
+    """
+
+    page: "Place"
     node: T
+    row: int
+    following: str | None = None
 
     @property
     def cursor(self) -> str:
-        """The place as text; written only where it is asked for."""
-        return write_cursor(self.place)
+        """The place behind the row as text; written only where it is asked for."""
+        if self.following is not None:
+            return write_cursor(replace_place(self.page, cursor=self.following, row=0))
+        return write_cursor(replace_place(self.page, row=self.row))
 
 
 @dataclass(slots=True)
@@ -259,9 +264,13 @@ class _Walk:
             bounds = self.ctx.bounds
             need = self.loads.need
             limits = (bounds.deadline, bounds.scope, bounds.lane, need, bounds.tally(need))
-            page = await self._asked(lister, Query(pushed, place.size, place.cursor, wants, *limits))
+            query = Query(pushed, place.size, place.cursor, wants, *limits)
+            page = await asked_page(self.ctx, lister, query)
             self._heard(lister.system, page)
-            self.loads.loaders.prime(lister, page)
+            loaders = self.loads.loaders
+            if loaders.given is not None:
+                loaders.given.append(Listed(lister, query, page) if page.stale is None else None)
+            loaders.prime(lister, page)
             if not sifted and self.total is None and lister.search.filters >= set(self.listing.filters):
                 self.total = page.total
             rows = [self._row(lister.system, cell) for cell in page.bundle[search.parts[0].type]]
@@ -285,44 +294,14 @@ class _Walk:
         self.statuses[system] = aged(self.ctx, system, self.listing.group, cell)
         return cell.value
 
-    async def _asked(self, lister: Lister, query: Query) -> Page:
-        """A page of a system. An operation that is executed anew is told what it was told before."""
-        filters = tuple(sorted(query.filters.items(), key=itemgetter(0)))
-        place = (
-            lister.system,
-            lister.search.name,
-            filters,
-            query.first,
-            query.cursor,
-            query.wants,
-            query.need,
-        )
-        said = self.ctx.memo.get(place)
-        if said is None:
-            try:
-                said = await self._live(lister, query)
-            except SourceError as error:
-                said = error
-            self.ctx.memo[place] = said
-        if isinstance(said, SourceError):
-            raise said
-        page: Page = said
-        return page
-
-    async def _live(self, lister: Lister, query: Query) -> Page:
-        began = time.perf_counter()
-        try:
-            return await lister.call(query)
-        finally:
-            self.ctx.calls.append(Call.tallied(lister.system, lister.search.name, 0, began, query.tally))
-
     async def _take(self, rows: Sequence[Any], tests: list[Any], place: Place, following: str | None) -> None:
         fresh = [
             (number, row)
             for number, row in enumerate(rows)
             if number >= place.row and row is not None and not isinstance(row, SourceError)
         ]
-        fresh = [(number, row) for number, row in fresh if all(test(row, value) for test, value in tests)]
+        for test, value in tests:
+            fresh = [(number, row) for number, row in fresh if test(row, value)]
         if self.listing.keep is not None and fresh:
             kept = await self.listing.keep([row for _, row in fresh])
             fresh = [pair for pair, keep in zip(fresh, kept, strict=True) if keep]
@@ -330,13 +309,7 @@ class _Walk:
             if len(self.edges) == self.size:
                 self.more = True
                 return
-            at_end = number + 1 == len(rows) and following is not None
-            spot = (
-                replace_place(place, cursor=following, row=0)
-                if at_end
-                else replace_place(place, row=number + 1)
-            )
-            self.edges.append(Edge(spot, row))
+            self.edges.append(Edge(place, row, number + 1, following if number + 1 == len(rows) else None))
 
     def connection(self, later: bool) -> Connection[Any]:
         """The page as it stands."""
@@ -375,10 +348,8 @@ def cut(ctx: Context, rows: Sequence[T], group: str, first: int | None, after: s
     size = page_size(first, ctx.max_page)
     signature = hashlib.blake2s(group.encode(), digest_size=6).hexdigest()
     start = read_cursor(after, signature).row if after is not None else 0
-    edges = [
-        Edge(Place(signature, row=start + number + 1), row)
-        for number, row in enumerate(rows[start : start + size])
-    ]
+    page = Place(signature)
+    edges = [Edge(page, row, number) for number, row in enumerate(rows[start : start + size], start + 1)]
     info = PageInfo(
         start + size < len(rows),
         start > 0,

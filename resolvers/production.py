@@ -2,7 +2,7 @@
 
 from strawberry.types import Info
 
-from resolvers.checkpoints import CHECKPOINT_NEEDS, checkpoints
+from resolvers.checkpoints import CHECKPOINT_LOADS, CHECKPOINT_NEEDS, checkpoints
 from resolvers.common import SYSTEM, keys_of
 from resolvers.edges import Edge, Fact, Function, expose
 from resolvers.freshness import at
@@ -102,7 +102,7 @@ def _orders() -> None:
         Fact("status", order_status, OWNERS),
         Fact("status_basis", status_basis, OWNERS),
         Fact("keys", order_keys, ("planning", "execution")),
-        Function("checkpoints", checkpoints, CHECKPOINT_NEEDS),
+        Function("checkpoints", checkpoints, CHECKPOINT_NEEDS, CHECKPOINT_LOADS),
         *ORDER_FIELDS,
         Function("sources", sources),
         owners=OWNERS,

@@ -20,6 +20,10 @@ from schema.quality import (
 FORBIDDEN = {MovementKind.ISSUE_TO_PRODUCTION, MovementKind.SHIP, MovementKind.TRANSFER}
 
 
+TARGETS = (Lot, ProductionOrder, Item, Shipment, Location, SerialNumber, HandlingUnit)
+"""What a hold may apply to."""
+
+
 async def target(row: QualityHold, info: Info) -> AnyNode | None:
     """What the hold applies to."""
     loaders = at(info)
@@ -62,7 +66,7 @@ def install() -> None:
     expose(DispositionSplit)
     expose(
         QualityHold,
-        Function("target", target, (), ((Lot, "id"), (ProductionOrder, "id"), (Shipment, "id"))),
+        Function("target", target, (), tuple([(cls, "id") for cls in TARGETS])),
         Function("violations", violations, (), ((InventoryMovement, "lot"),)),
     )
     expose(HoldEnforcement, SYSTEM)

@@ -6,7 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from resolvers.context import Context
-from resolvers.edges import AnyNode
+from resolvers.edges import AnyNode, steady
 from resolvers.freshness import at, bounded
 from resolvers.ids import decode, decode_as
 from resolvers.inputs import ExternalKeyInput, Freshness
@@ -70,6 +70,7 @@ async def resolve_key(info: Info, key: ExternalKeyInput) -> AnyNode | None:
     return await resolved(info, key)
 
 
+@steady
 async def item(info: Info, id: Id = None, number: str | None = None) -> Item | None:
     """An item by its id or number."""
     return await named(info, Item, id, number=number)
@@ -80,6 +81,7 @@ async def plant(info: Info, id: Id = None, code: str | None = None) -> Plant | N
     return await named(info, Plant, id, code=code)
 
 
+@steady
 async def lot(info: Info, id: Id = None, item: Id = None, number: str | None = None) -> Lot | None:
     """A lot by its id, or by its item and number."""
     ctx: Context = info.context
@@ -99,6 +101,7 @@ async def source_systems(info: Info) -> list[SourceSystem]:
     return ctx.systems.all_systems()
 
 
+@steady
 async def production_order(
     info: Info, id: Id = None, key: ExternalKeyInput | None = None, freshness: Freshness | None = None
 ) -> ProductionOrder | None:
@@ -113,6 +116,7 @@ async def production_order(
     )
 
 
+@steady
 async def sales_order(
     info: Info,
     id: Id = None,
@@ -128,11 +132,13 @@ async def sales_order(
     return await first(info, SalesOrder, "customer_reference", customer_reference)
 
 
+@steady
 async def purchase_order(info: Info, id: Id = None, number: str | None = None) -> PurchaseOrder | None:
     """A purchase order by its id or number."""
     return await named(info, PurchaseOrder, id, number=number)
 
 
+@steady
 async def shipment(
     info: Info,
     id: Id = None,
@@ -150,6 +156,7 @@ async def shipment(
     return await first(info, Shipment, by, sscc or tracking_number or "")
 
 
+@steady
 async def party(info: Info, id: Id = None, code: str | None = None) -> Party | None:
     """A business partner by its id or code."""
     return await named(info, Party, id, code=code)

@@ -104,6 +104,8 @@ async def fact_of(loads: Loads, row: Any, name: str, doubts: Doubts) -> Any:
     for answer in answers:
         doubt(doubts, answer)
     given = dict(zip(fact.needs, answers, strict=True))
+    if fact.moments:
+        loads.loaders.unsteady()
     return fact.compute(row, **given, **loads.ctx.moments(fact.moments))
 
 

@@ -276,6 +276,36 @@ FIELDS: dict[str, str] = {
     "ItemUnit.conflict": "Whether two systems give different ratios; it is not used then.",
     "TraceNode.id": "Id of the lot.",
     "InventoryPosition.lot": "The lot; null where the item is not tracked by lot.",
+    "WebhookSubscription.number": "What names the webhook.",
+    "WebhookSubscription.name": "A name for people.",
+    "WebhookSubscription.url": "Where its messages are sent.",
+    "WebhookSubscription.query": "The document with the subscription whose results are sent.",
+    "WebhookSubscription.state": "Whether it is sent to.",
+    "WebhookSubscription.created_at": "When it was made.",
+    "WebhookSubscription.waiting": "Messages that are not delivered yet.",
+    "WebhookSubscription.dead_lettered": "Messages that were given up; `webhookRedeliver` sends them again.",
+    "WebhookSubscription.operation_name": "Which operation of the document.",
+    "WebhookSubscription.reason": "Why it is not active, or what failed last.",
+    "WebhookSubscription.cursor": "How far its results are kept for delivery.",
+    "WebhookSubscription.last_delivered_at": "When a message was delivered last.",
+    "WebhookSubscription.failing_since": "Since when nothing could be delivered.",
+    "WebhookSubscription.old_secret_ends_at": "Until when the secret before signs as well.",
+    "WebhookSubscription.secret": "What signs its messages; shown only in the answer that made it.",
+    "WebhookDelivery.number": "Its `webhook-id`, the same at every attempt.",
+    "WebhookDelivery.webhook": "Number of the webhook.",
+    "WebhookDelivery.subject": "Id of the object that it is about; messages about one object keep their order.",
+    "WebhookDelivery.state": "How far it has come.",
+    "WebhookDelivery.attempts": "Attempts so far.",
+    "WebhookDelivery.created_at": "When its result came.",
+    "WebhookDelivery.next_attempt_at": "When it is sent next, if it waits.",
+    "WebhookDelivery.delivered_at": "When it was delivered.",
+    "WebhookDelivery.last_status": "HTTP status of the last attempt, if there was an answer.",
+    "WebhookDelivery.last_reason": "Why the last attempt failed.",
+    "WebhookDelivery.body": "The message as it is sent.",
+    "WebhookPayload.user_errors": "Why nothing was done; empty where it was.",
+    "WebhookPayload.webhook": "The webhook as it is now; null where nothing was done.",
+    "WebhookDeliveryPayload.user_errors": "Why nothing was done; empty where it was.",
+    "WebhookDeliveryPayload.deliveries": "The messages.",
 }
 
 ARGUMENTS: dict[str, str] = {
@@ -297,7 +327,22 @@ ARGUMENTS: dict[str, str] = {
     "plants": "Ids of the plants; all where null.",
     "sscc": "Serial Shipping Container Code of a pallet on it, 18 digits.",
     "tracking_number": "The carrier's tracking number.",
+    "webhook": "Number of the webhook.",
+    "states": "In one of these states.",
+    "before": "Number of the message before which to go on.",
 }
+
+DIRECTIVES: dict[str, str] = {
+    "defer": "What the fragment selects may follow in a later part of the answer. Whoever does not accept an answer in "
+    "parts (multipart/mixed) gets it whole.",
+    "defer.if": "Whether it may follow later.",
+    "label": "A name of the client's own by which it knows the part again; each stands once in a document.",
+    "stream": "The entries of the list after the first few may follow in later parts of the answer. Whoever does not "
+    "accept an answer in parts (multipart/mixed) gets it whole.",
+    "stream.if": "Whether they may follow later.",
+    "stream.initialCount": "How many entries come at once, with the field.",
+}
+"""What the directives of a client's document mean, and their arguments."""
 
 
 def field_words(cls: str, name: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 from schema.base import KEYS, SourceOutcome
 from schema.matching import Entry, Matched, Unmatched
 from sources.commands import CommandPort
+from sources.events import Message, Told
 from sources.references import KINDS
 from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
@@ -301,6 +302,13 @@ class Source(ABC):
 
     def clock_skew_ms(self) -> int | None:
         """How far the system's clock is ahead of ours, in milliseconds; None where nothing tells."""
+        return None
+
+    def told(self, message: Message) -> Sequence[Told] | None:
+        """What a message of the system says; None where it is of a kind that nobody said how to read. Pure.
+
+        Raises MappingError where it is not as expected.
+        """
         return None
 
     def reads(self) -> Sequence[Read]:

@@ -104,7 +104,8 @@ class Guard:
         batch.tally.calls += 1
 
         async def fetch(limit: float) -> Bundle:
-            bundle = await read.fetch(replace(batch, deadline=limit))
+            asked = Batch(batch.keys, batch.wants, limit, batch.scope, batch.lane, batch.need, batch.tally)
+            bundle = await read.fetch(asked)
             self._checked(read, batch.wants, bundle, len(batch.keys))
             return bundle
 

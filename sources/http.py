@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import NoReturn, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import aiohttp
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -40,6 +40,7 @@ IDLE = 5.0
 """Seconds for which an idle connection is kept: most servers close theirs soon after."""
 LONGEST_HEADER = 65_536
 _PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*").fullmatch
+_QUOTED = {code: quote_plus(chr(code)) for code in range(128)}
 _ODD = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 
 
@@ -81,10 +82,14 @@ class HttpConfig(SystemConfig):
     def _literals(self) -> "HttpConfig":
         if is_loopback(self.base_url):
             return self
-        for name, secret in secrets_of(self.auth):
+        named = [(f"auth.{name}", secret) for name, secret in secrets_of(self.auth)]
+        for place, secret in [
+            *named,
+            *(("ingest.secrets", one) for one in (self.ingest.secrets if self.ingest else ())),
+        ]:
             if secret.value is not None:
                 raise ValueError(
-                    f"auth.{name} is written out, which is allowed only for a system on this machine; "
+                    f"{place} is written out, which is allowed only for a system on this machine; "
                     'name where it is kept: {env = "…"}, {file = "…"} or {command = ["…"]}'
                 )
         if not self.tls.verify:
@@ -178,6 +183,11 @@ class _Wire:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+def _plus(text: str) -> str:
+    """A text as part of a query: ``quote_plus``, and in one go where it is ASCII."""
+    return text.translate(_QUOTED) if text.isascii() else quote_plus(text)
+
+
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in pairs:
@@ -262,7 +272,9 @@ class Http:
             raise SourceTimeout(f"no time was left to ask {self.code}")
         url = f"{self._base}{_escaped(path)}"
         if params:
-            url = f"{url}{'&' if '?' in path else '?'}{urlencode(params)}"
+            url = (
+                f"{url}{'&' if '?' in path else '?'}{'&'.join([f'{_plus(n)}={_plus(v)}' for n, v in params])}"
+            )
         request = Request(method, url, {**self._fixed, **headers} if headers else self._fixed, body)
         try:
             async with asyncio.timeout(left):

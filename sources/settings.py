@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schema.base import KEYS, SystemKind
+from sources.intake import ChangesConfig, IngestConfig
 from sources.keeping import CacheRule
 from sources.policy import Budget, LaneShares, Rate
 from sources.references import KINDS
@@ -52,6 +53,14 @@ class SystemConfig(BaseModel):
         default={},
         description='How it spells keys: kind → part → spelling, such as `Lot = { number = { case = "upper" } }`. '
         "Not needed where the adapter's own tables say it (rest: `spellings`).",
+    )
+
+    ingest: IngestConfig | None = Field(
+        default=None,
+        description="How its messages at `POST /ingest/CODE` are known to be its own; without it there is no such place.",
+    )
+    changes: dict[str, ChangesConfig] = Field(
+        default={}, description="Lists that are asked for what changed, by a name of your choice."
     )
 
     @field_validator("keys")

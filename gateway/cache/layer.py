@@ -1,15 +1,15 @@
 """The cache as a layer of the catalog, and the one place to invalidate it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from gateway.cache.pages import CachedSearch
-from gateway.cache.policy import policy_of
+from gateway.cache.policy import Policy, policy_of
 from gateway.cache.reading import CachedRead, Subject, Tiers
-from gateway.cache.store import Invalidation
+from gateway.cache.store import Invalidation, Tell
 from gateway.cache.tags import tags_of, touched
 from sources.base import Fetch, Listing, Part, Peek, Read, Search, Written
 from sources.keeping import CacheRule
@@ -73,26 +73,29 @@ class Caching:
 
     def _subject(self, config: SystemConfig, name: str, parts: tuple[Part, ...], max_keys: int) -> Subject:
         types: dict[type, Any] = {}
+        made: dict[Policy, Policy] = {}
         for part in parts:
             cls: Any = part.type
             types[part.type] = (list[cls] if part.many else cls) | None
+        policies = {part.type: policy_of(part.type, config.cache, self._rules) for part in parts}
         return Subject(
             config.code,
             name,
             types,
-            {part.type: policy_of(part.type, config.cache, self._rules) for part in parts},
-            _tagging(config.code, parts),
+            # Equal policies are one: what a request accepts is worked out once for all classes under it.
+            {cls: made.setdefault(policy, policy) for cls, policy in policies.items()},
+            {part.type: _telling(config.code, part) for part in parts},
             max_keys,
             config.timeout_ms / 1000,
             config.shared_calls,
         )
 
 
-def _tagging(system: str, parts: Iterable[Part]) -> Callable[[type, str, Any], tuple[str, ...]]:
-    by = {part.type: part.by for part in parts}
+def _telling(system: str, part: Part) -> Tell:
+    cls, by = part.type, part.by
 
-    def tags(cls: type, key: str, cell: Any) -> tuple[str, ...]:
+    def tell(key: str, cell: Any) -> tuple[str, ...]:
         rows = cell if isinstance(cell, list) else () if cell is None else (cell,)
-        return tags_of(system, cls, by[cls], key, rows)
+        return tags_of(system, cls, by, key, rows)
 
-    return tags
+    return tell

@@ -77,7 +77,8 @@ async def patience(seconds: float) -> AsyncIterator[None]:
 class Link:
     """``timeout`` bounds a call with all that belongs to it, the wait for a connection and its making included.
 
-    ``clock`` gives this machine's time; ``pause`` is how long nothing is asked after a failure.
+    ``clock`` gives this machine's time; ``pause`` is how long nothing is asked after a failure; ``name`` is what it is
+    called in what ``says`` logs.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class Link:
         connections: int,
         pause: float,
         clock: Callable[[], float],
+        name: str = "Redis",
+        says: logging.Logger = log,
     ) -> None:
         arguments = {
             **connection_arguments(url),
@@ -98,8 +101,9 @@ class Link:
             "socket_connect_timeout": timeout,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
-        self.where = described(arguments)
+        self.where = f"{name} at {described(arguments)}"
         self.timeout = timeout
+        self._log = says
         self.clock = clock
         self._pool = BlockingConnectionPool(max_connections=connections, timeout=None, **arguments)
         self._own = ConnectionPool(max_connections=2, **arguments)
@@ -169,7 +173,7 @@ class Link:
         hasty = now - self._up_at < CALM
         self.pause = min(2 * self.pause, LONGEST_PAUSE) if hasty else self._shortest
         self._down_at, self._reopens = now, now + self.pause
-        log.warning("Redis at %s is down: %s", self.where, str(error) or f"no answer in {self.timeout:g} s")
+        self._log.warning("%s is down: %s", self.where, str(error) or f"no answer in {self.timeout:g} s")
 
     async def reset(self) -> None:
         """Forget the connection of one's own: it may lead to a Redis that is no more."""
@@ -186,14 +190,14 @@ class Link:
             return
         self.up, self._up_at = True, now
         if self._down_at is not None:
-            log.warning("Redis at %s is up again after %.1f s", self.where, now - self._down_at)
+            self._log.warning("%s is up again after %.1f s", self.where, now - self._down_at)
             self._down_at = None
 
     def _note(self, name: str, error: Exception) -> None:
         """Redis refuses something (memory full, no right): one line, until it does such a thing again."""
         if name not in self._refused:
             self._refused.add(name)
-            log.warning("Redis at %s refuses to %s: %s", self.where, name, error)
+            self._log.warning("%s refuses to %s: %s", self.where, name, error)
 
     def measured(self, theirs: int, before: float, took: float) -> None:
         """A look at Redis' clock: it stood at ``theirs`` microseconds within ``took`` seconds after our ``before``."""

@@ -26,19 +26,24 @@ class Marks:
         self._everything = -1
         self._pending: dict[str, Written] = {}
         self._floor = float("-inf")
+        self._latest = float("-inf")
+        self._pending_until = float("-inf")
 
     def note(self, invalidation: Invalidation) -> None:
         """Take an invalidation in; without tags it is of everything read up to then."""
         self.epoch += 1
-        at = invalidation.at
+        at, written = invalidation.at, invalidation.written
+        self._latest = max(self._latest, at)
+        if written is not None:
+            self._pending_until = max(self._pending_until, written.at + PENDING_SECONDS)
         if not invalidation.tags:
             self._floor, self._everything = max(self._floor, at), self.epoch
         for tag in invalidation.tags:
             # Put anew, so that the oldest marks stand first.
             self._at[tag] = max(at, self._at.pop(tag, at))
             self._heard[tag] = self.epoch
-            if invalidation.written is not None:
-                self._pending[tag] = invalidation.written
+            if written is not None:
+                self._pending[tag] = written
         if len(self._at) > self._most:
             self._shrink()
 
@@ -47,7 +52,9 @@ class Marks:
         read_at = entry.read_at
         if read_at <= self._floor:
             return False
-        for tag in entry.tags:
+        # Read after the latest mark, and no write is waited for: then it does not matter what the entry speaks of.
+        unmarked = read_at > self._latest and now > self._pending_until
+        for tag in () if unmarked else entry.tags:
             mark = self._at.get(tag)
             if mark is not None and (read_at <= mark or not self._arrived(tag, entry, now)):
                 return False

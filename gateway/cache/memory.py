@@ -1,11 +1,9 @@
 """L1: entries in this process, the least recently used let go first. The one store that never waits."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
-
-from cachetools import LRUCache
 
 from gateway.cache.marks import Marks
 from gateway.cache.sizes import Sizes
@@ -36,9 +34,12 @@ class Memory:
     ) -> None:
         self.marks = Marks()
         self._clock = clock
-        self._max_entries = max_entries
+        self._max_entries, self._max_bytes = max_entries, max_bytes
         self._sizes = Sizes()
-        self._entries: LRUCache[Key, Entry] = LRUCache(max_bytes, getsizeof=self._sizes.of)
+        # The least recently used first. An ordered dict by hand, because every cell of every answer comes by here: the
+        # LRUCache of cachetools took most of the time of a cold answer.
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._bytes = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -46,7 +47,12 @@ class Memory:
     @property
     def bytes(self) -> float:
         """About how many bytes the entries take."""
-        return float(self._entries.currsize)
+        return self._bytes
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything can be kept at all."""
+        return self._max_entries > 0 and self._max_bytes > 0
 
     def column(
         self,
@@ -60,16 +66,20 @@ class Memory:
 
         ``given`` takes their entries, where somebody wants to know them.
         """
-        entries, epoch, valid, now = self._entries, self.marks.epoch, self.marks.valid, self._clock()
+        if not self._entries:
+            return Column([ABSENT] * len(keys), 0, LATER, LATER)
+        get, used, now = self._entries.get, self._entries.move_to_end, self._clock()
+        epoch, valid = self.marks.epoch, self.marks.valid
         cells: list[Cell] = []
         oldest = oldest_absent = LATER
         hits = 0
         for key in keys:
-            try:
-                entry = entries[shelf, key]
-            except KeyError:
+            place = (shelf, key)
+            entry = get(place)
+            if entry is None:
                 cells.append(ABSENT)
                 continue
+            used(place)
             cell, read_at = entry.cell, entry.read_at
             if read_at < (absent if cell is None else fresh) or (
                 entry.checked != epoch and not valid(entry, now)
@@ -92,25 +102,46 @@ class Memory:
 
     def look(self, shelf: str, key: str) -> Entry | None:
         """The entry of a place, whatever its age; None where there is none or it was invalidated."""
-        try:
-            entry = self._entries[shelf, key]
-        except KeyError:
+        place = (shelf, key)
+        entry = self._entries.get(place)
+        if entry is None:
             return None
         now = self._clock()
         if entry.until <= now or not self.valid(entry, now):
-            del self._entries[shelf, key]
+            self._drop(place)
             return None
+        self._entries.move_to_end(place)
         return entry
 
     def keep(self, shelf: str, key: str, entry: Entry) -> None:
         """Keep an entry, unless a later one is here or it has been invalidated on its way."""
-        known = self.look(shelf, key)
-        if (known is not None and known.read_at > entry.read_at) or not self.valid(entry, self._clock()):
+        self.keep_all(shelf, {key: entry})
+
+    def keep_all(self, shelf: str, column: Mapping[str, Entry]) -> None:
+        """The same for entries of one shelf, by key."""
+        if not self.keeps:
             return
-        with suppress(ValueError):  # It alone is larger than all that may be kept.
-            self._entries[shelf, key] = entry
-        while len(self._entries) > self._max_entries:
-            self._entries.popitem()
+        entries, now, size_of = self._entries, self._clock(), self._sizes.of
+        for key, entry in column.items():
+            known = self.look(shelf, key) if (shelf, key) in entries else None
+            if (known is not None and known.read_at > entry.read_at) or not self.valid(entry, now):
+                continue
+            size = size_of(entry)
+            if size > self._max_bytes:
+                continue
+            if known is not None:
+                self._drop((shelf, key))
+            entry.size = size
+            entries[shelf, key] = entry
+            self._bytes += size
+        while self._bytes > self._max_bytes or len(entries) > self._max_entries:
+            self._bytes -= entries.popitem(last=False)[1].size
+        if not entries:
+            # No error of rounding outlives what it was made of.
+            self._bytes = 0.0
+
+    def _drop(self, place: Key) -> None:
+        self._bytes -= self._entries.pop(place).size
 
     async def open(self) -> None:
         """Nothing to get ready."""

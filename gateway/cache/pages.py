@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.cache.labels import labelled
 from gateway.cache.policy import tightest
-from gateway.cache.reading import CachedRead, Subject, Tiers, labelled
+from gateway.cache.reading import CachedRead, Subject, Tiers
+from gateway.cache.store import Tell
 from gateway.cache.tags import list_tags, tags_of
 from schema.errors import SourceError
 from sources.base import Batch, Bundle, Cell, Filter, Listing, Page, Part, Query, Search, Stale
@@ -88,7 +90,7 @@ class CachedSearch:
                 f"{self._search.name}({names})",
                 {leaf: leaf | None},
                 {leaf: policy},
-                self._tags(parts),
+                {leaf: self._tell(parts)},
                 max_keys=1,
                 timeout=subject.timeout,
                 shared=subject.shared,
@@ -110,10 +112,10 @@ class CachedSearch:
             row_read.adopt(page.keys, page.bundle, sent, batch.scope)
         return leaf(page.keys, page.cursor, page.total, *[page.bundle[cls] for cls in types])
 
-    def _tags(self, parts: Sequence[Part]) -> Callable[[type, str, Any], tuple[str, ...]]:
+    def _tell(self, parts: Sequence[Part]) -> Tell:
         system, kind = self._subject.system, parts[0].type
 
-        def tags(_: type, __: str, leaf: Any) -> tuple[str, ...]:
+        def tell(_: str, leaf: Any) -> tuple[str, ...]:
             found: dict[str, None] = dict.fromkeys(list_tags([kind]))
             for part, column in zip(parts, leaf.columns, strict=True):
                 for key, cell in zip(leaf.keys, column, strict=True):
@@ -121,11 +123,11 @@ class CachedSearch:
                     found.update(dict.fromkeys(tags_of(system, part.type, part.by, key, rows)))
             return tuple(found)
 
-        return tags
+        return tell
 
 
 def _sound(leaf: Any) -> bool:
-    return not any(isinstance(cell, SourceError) for column in leaf.columns for cell in column)
+    return not any(issubclass(kind, SourceError) for column in leaf.columns for kind in {*map(type, column)})
 
 
 def leaf_of(parts: Sequence[Part]) -> type:

@@ -7,6 +7,7 @@ what a hold says an hour ago is no reason to ship.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from schema.commerce import Party, SalesOrder, SalesOrderLine
 from schema.equipment import WorkCenter
@@ -108,8 +109,7 @@ def tightest(policies: Iterable[Policy]) -> Policy:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What one request accepts of one type, as instants of reading: only values read at or after them.
 
     ``fresh``: given as they are. ``absent``: the same for "the system does not know the key". ``aging``: given, marked,

@@ -25,20 +25,57 @@ Place: TypeAlias = tuple[Shelf, str]
 """A shelf and the canonical key of a cell on it."""
 
 
-@dataclass(slots=True)
+Tell: TypeAlias = Callable[[str, Any], tuple[str, ...]]
+"""What a cell of a column under a key speaks of."""
+
+
 class Entry:
     """A cell that was read: a row, a list of rows, a page, or None (the system does not know the key).
 
-    ``read_at`` is when the call that brought it was sent. ``tags`` are the ids of what it speaks of.
+    ``read_at`` is when the call that brought it was sent. ``until`` is when it has had its time, whatever is asked;
+    ``checked`` up to which change of the marks this process has found it valid, ``size`` about how many bytes it takes
+    while it is kept here. Two with the same cell, instant and tags
+    are equal.
     """
 
-    cell: Any
-    read_at: float
-    tags: tuple[str, ...] = ()
-    until: float = field(default=float("inf"), compare=False)
-    """When it has had its time, whatever is asked."""
-    checked: int = field(default=-1, compare=False)
-    """Up to which change of the marks this process has found it valid."""
+    __slots__ = ("_key", "_tags", "_tell", "cell", "checked", "read_at", "size", "until")
+
+    def __init__(
+        self,
+        cell: Any,
+        read_at: float,
+        tags: tuple[str, ...] = (),
+        until: float = float("inf"),
+        tell: Tell | None = None,
+        key: str = "",
+    ) -> None:
+        """With ``tell`` the tags are worked out of the key and the cell when they are asked for the first time."""
+        self.cell = cell
+        self.read_at = read_at
+        self.until = until
+        self.checked = -1
+        self.size = 0.0
+        self._tags = tags
+        self._tell = tell
+        self._key = key
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The ids of what it speaks of."""
+        tell = self._tell
+        if tell is not None:
+            self._tags, self._tell = tell(self._key, self.cell), None
+        return self._tags
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        return (self.cell, self.read_at, self.tags) == (other.cell, other.read_at, other.tags)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Entry({self.cell!r}, {self.read_at!r}, {self.tags!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ class CrosswalkLayer:
 
         return translated
 
+    def ours(self, system: str, kind: type, theirs: str) -> str | None:
+        """Our key for one that a system named; None where it looks like a key of ours that the system calls differently."""
+        words = self._words(system)
+        return theirs if words is None else words.inward(kind, theirs)
+
     def _words(self, code: str) -> Translation | None:
         """What there is to translate for a system at this moment; None for most."""
         side = self._table().sides.get(code)

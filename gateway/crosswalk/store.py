@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from threading import RLock
 from typing import Any
 
 from sqlalchemy import (
@@ -23,8 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from gateway.crosswalk.database import CROSSWALK, UNMATCHED, VERSION, Database
+from gateway.crosswalk.tables import CROSSWALK, UNMATCHED, VERSION
 from gateway.crosswalk.waiting import Note, merged
+from gateway.database import Database
 from schema.base import MatchRule
 from schema.errors import CrossdockError
 from schema.matching import Entry, Reason
@@ -49,22 +48,18 @@ class Store:
     ) -> None:
         self.database = database
         self._most, self._most_unmatched = most, most_unmatched
-        # A database in memory is one connection, which two threads must not use at once.
-        self._lock = RLock()
 
     def open(self) -> None:
         """Get ready. Raises ConfigError."""
-        with self._lock:
-            self.database.open()
+        self.database.open()
 
     def close(self) -> None:
         """Give back all connections."""
-        with self._lock:
-            self.database.close()
+        self.database.close()
 
     def version(self) -> int:
         """A number that rises with every change of the entries."""
-        with self._reading() as db:
+        with self.database.reading() as db:
             return db.execute(select(VERSION.c.version)).scalar() or 0
 
     def entries(self, system: str | None = None, kind: str | None = None) -> list[Entry]:
@@ -72,7 +67,7 @@ class Store:
         chosen = select(CROSSWALK).order_by(CROSSWALK.c.system, CROSSWALK.c.kind, CROSSWALK.c.theirs)
         for column, value in ((CROSSWALK.c.system, system), (CROSSWALK.c.kind, kind)):
             chosen = chosen if value is None else chosen.where(column == value)
-        with self._reading() as db:
+        with self.database.reading() as db:
             return [_entry(row) for row in db.execute(chosen).mappings()]
 
     def add(self, entries: Sequence[Entry]) -> int:
@@ -90,7 +85,7 @@ class Store:
 
     def _add(self, entries: Sequence[Entry]) -> int:
         distinct = {(e.system, e.kind, e.theirs, e.ours): e for e in entries}.values()
-        with self._writing() as db:
+        with self.database.writing() as db:
             new = [entry for entry in distinct if _is_new(db, entry)]
             count = db.execute(select(func.count()).select_from(CROSSWALK)).scalar_one()
             if count + len(new) > self._most:
@@ -112,7 +107,7 @@ class Store:
     def remove(self, system: str, kind: str, theirs: str) -> Entry | None:
         """Take out the entry of a system's key; returns it, or None where there is none."""
         place = and_(_at(CROSSWALK, system, kind), CROSSWALK.c.theirs == theirs)
-        with self._writing() as db:
+        with self.database.writing() as db:
             row = db.execute(select(CROSSWALK).where(place)).mappings().first()
             if row is None:
                 return None
@@ -125,7 +120,7 @@ class Store:
 
         A key that has an entry by now was seen before that was known everywhere: it is settled.
         """
-        with self._writing() as db:
+        with self.database.writing() as db:
             # In one order, so that two workers never wait for each other.
             for note in sorted(notes, key=lambda one: (one.system, one.kind, one.key)):
                 settled = and_(_at(CROSSWALK, note.system, note.kind), CROSSWALK.c.theirs == note.key)
@@ -142,35 +137,8 @@ class Store:
         chosen = select(UNMATCHED).order_by(UNMATCHED.c.last_seen.desc(), UNMATCHED.c.key).limit(most)
         for column, value in ((UNMATCHED.c.system, system), (UNMATCHED.c.kind, kind)):
             chosen = chosen if value is None else chosen.where(column == value)
-        with self._reading() as db:
+        with self.database.reading() as db:
             return [_note(row) for row in db.execute(chosen).mappings()]
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return _Locked(self._lock, self.database.reading())
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        return _Locked(self._lock, self.database.writing())
-
-
-class _Locked(AbstractContextManager[Connection]):
-    """A transaction under the lock."""
-
-    def __init__(self, lock: Any, inner: AbstractContextManager[Connection]) -> None:
-        self._lock, self._inner = lock, inner
-
-    def __enter__(self) -> Connection:
-        self._lock.acquire()
-        try:
-            return self._inner.__enter__()
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def __exit__(self, *error: Any) -> None:
-        try:
-            self._inner.__exit__(*error)
-        finally:
-            self._lock.release()
 
 
 def _at(table: Any, system: str, kind: str) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 - ``append`` returns once the events are durable. An event whose number or whose fact is in the log already is not added
   again; what became of each is said.
-- Positions rise in the order of appending, and that order is the order of every reader. An event that a reader can see
+- Positions rise in the order of appending, one by one, and that order is the order of every reader. An event that a reader can see
   stays where it is: nothing appears later before a position that was read.
 - A position belongs to an epoch: the life of one log. A cursor of another epoch, or one whose next events are no longer
   kept, raises ``ResyncRequired``; nothing is passed over in silence.
@@ -10,7 +10,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from schema.errors import RequestError
@@ -47,8 +47,22 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A message that told again what an event of the log says: its own number, and how often and when it last came."""
+
+    number: str
+    source: str
+    id: str
+    received_at: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
-    """A message that could not become an event: what came, from whom, when, and why it was not passed on."""
+    """A message that could not become an event: what came, from whom, when, and why it was not passed on.
+
+    One that is parked again under its number before it was taken out counts its attempts on.
+    """
 
     number: str
     source: str
@@ -56,6 +70,15 @@ class Parked:
     reason: str
     body: bytes
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much a log keeps; messages that could not become events are counted by themselves."""
+
+    max_age: timedelta = timedelta(days=7)
+    max_events: int = 1_000_000
+    max_parked: int = 10_000
 
 
 class EventLog(Protocol):
@@ -70,11 +93,14 @@ class EventLog(Protocol):
         ...
 
     async def append(self, events: Sequence[Event]) -> list[Appended]:
-        """Keep events, in this order, in one piece. Raises EventLogDown where they could not be made durable."""
+        """Keep events, in this order, in one piece. Raises EventLogDown where they could not be made durable.
+
+        Whether anything was kept is then not known; sending the same again is safe.
+        """
         ...
 
     async def read(self, after: Position, limit: int = 500) -> list[Logged]:
-        """The next events after a position, oldest first; empty at the end. Raises ResyncRequired."""
+        """The next events after a position, oldest first; empty at the end. Raises ResyncRequired, EventLogDown."""
         ...
 
     async def head(self) -> Position:
@@ -82,11 +108,15 @@ class EventLog(Protocol):
         ...
 
     def tail(self, after: Position) -> AsyncIterator[Sequence[Logged]]:
-        """All events after a position, for ever: batches as they come. Raises ResyncRequired."""
+        """All events after a position, for ever: batches as they come. Raises ResyncRequired; waits out an outage."""
         ...
 
     async def about(self, id: str, first: int, after: Position | None = None) -> list[Logged]:
-        """The kept events that touch an object, oldest first."""
+        """The kept events that touch an object, in the order of the log, after a position in it."""
+        ...
+
+    async def duplicates(self, number: str) -> list[Duplicate]:
+        """The messages that told again what the event of this number says, kept as long as the event is."""
         ...
 
     async def find(self, numbers: Iterable[str]) -> list[Logged | None]:
@@ -94,7 +124,7 @@ class EventLog(Protocol):
         ...
 
     async def latest(self, subject: str, type: str | None = None) -> Logged | None:
-        """The event of a subject that occurred last, of one type or of any."""
+        """The event of a subject that occurred last, of one type or of any; of two at one instant the later one here."""
         ...
 
     async def trim(self, now: datetime) -> int:
@@ -120,6 +150,20 @@ class EventLogDown(RequestError):
     code = "EVENT_LOG_UNAVAILABLE"
 
 
+def check_position(after: Position, last: Position, trimmed: int = 0) -> None:
+    """Raises ResyncRequired where what follows a position cannot be told whole.
+
+    ``last`` is the log's last position, ``trimmed`` that of the last event which was let go.
+    """
+    if after.epoch != last.epoch or after.sequence > last.sequence:
+        why = "the position is another event log's"
+    elif after.sequence < trimmed:
+        why = "the events after the position are no longer kept"
+    else:
+        return
+    raise ResyncRequired(why, hint=READ_ANEW)
+
+
 def to_cursor(position: Position) -> str:
     """A position as clients see it: opaque, url-safe text."""
     return f"{position.epoch}.{position.sequence:x}"
@@ -138,5 +182,6 @@ def from_cursor(cursor: str) -> Position:
         ) from None
 
 
+READ_ANEW = "Read the present state anew and begin without a cursor."
 MOST_CURSOR = 100
 """Characters of a cursor at most."""

@@ -22,12 +22,15 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.executor import Executor
 
 from resolvers.context import Context
+from resolvers.execution.incremental import Ahead, Parts, PartsExecutor, in_parts
 from resolvers.execution.plan import Planner, Selection, Unplanned
 from resolvers.execution.run import Run
 
 log = logging.getLogger("crossdock.execution")
 MAX_COERCION_ERRORS = 10
 MOST_PLANS = 1_000
+IN_PARTS = "in parts"
+"""Why an operation that is answered in parts is not executed by its plan alone."""
 MOST_SWITCHES = 8
 """More variables than these in @skip and @include have too many combinations to plan them all."""
 
@@ -42,8 +45,22 @@ class Executed:
     """Why it was not executed by a plan; None where it was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A valid document with ``@defer`` or ``@stream`` in it, and the same without them.
+
+    ``streams``: whether ``@stream`` counts; not every client knows what to do with it.
+    """
+
+    document: DocumentNode
+    whole: DocumentNode
+    streams: bool = True
+
+
 @dataclass(slots=True)
-class _Plan:
+class Plan:
+    """The plan of one operation, or why it has none."""
+
     operation: OperationDefinitionNode
     planner: Planner | None
     root: Selection | None
@@ -71,13 +88,32 @@ class ReferenceExecution:
             return Executed(None, executor, "the request is not valid")
         return await _reference(executor, "there are no plans for this schema")
 
+    async def execute_in_parts(
+        self,
+        divided: Divided,
+        context: object,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed | Parts:
+        """Execute a query up to its first part; to its end where nothing is put off with these variables."""
+        executor = _parts_executor(self._schema, divided, context, variables, name, hide_suggestions)
+        if executor is None:
+            return await self.execute(
+                divided.whole, context, variables, name, hide_suggestions=hide_suggestions
+            )
+        return _told(await in_parts(executor, None))
+
 
 class PlanExecution:
     """Executes the operations of one schema; its plans are kept, the least recently used let go first."""
 
+    planner: type[Planner] = Planner
+
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._plans: OrderedDict[tuple[Any, ...], _Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._switches: OrderedDict[int, tuple[DocumentNode, tuple[str, ...]]] = OrderedDict()
 
     async def execute(
@@ -108,7 +144,41 @@ class PlanExecution:
         context.unplanned = reason
         return await _reference(executor, reason)
 
-    def _plan(self, document: DocumentNode, executor: Executor[Any]) -> _Plan:
+    def plans(self) -> list[Plan]:
+        """The plans that are kept."""
+        return list(self._plans.values())
+
+    async def execute_in_parts(
+        self,
+        divided: Divided,
+        context: Context,
+        variables: Mapping[str, Any],
+        name: str | None = None,
+        *,
+        hide_suggestions: bool = False,
+    ) -> Executed | Parts:
+        """Execute a query up to its first part; to its end where nothing is put off with these variables."""
+        executor = _parts_executor(self._schema, divided, context, variables, name, hide_suggestions)
+        if executor is None:
+            return await self.execute(
+                divided.whole, context, variables, name, hide_suggestions=hide_suggestions
+            )
+        context.unplanned = IN_PARTS
+        return _told(await in_parts(executor, self._ahead(divided.whole, context, variables, name)))
+
+    def _ahead(
+        self, whole: DocumentNode, context: Context, variables: Mapping[str, Any], name: str | None
+    ) -> Ahead | None:
+        """A run of the whole operation's plan that only loads; None where it has no plan."""
+        executor = _executor(self._schema, whole, context.ahead(), variables, name, True)
+        if isinstance(executor, list):
+            return None
+        plan = self._plan(whole, executor)
+        if plan.root is None or plan.planner is None:
+            return None
+        return Ahead(Run(executor, plan.planner).root(plan.root))
+
+    def _plan(self, document: DocumentNode, executor: Executor[Any]) -> Plan:
         operation = executor.operation
         names = self._switching(document)
         values = executor.variable_values.coerced
@@ -117,7 +187,7 @@ class PlanExecution:
         if plan is not None and plan.operation is operation:
             self._plans.move_to_end(key)
             return plan
-        plan = self._plans[key] = _planned(operation, executor, names)
+        plan = self._plans[key] = _planned(operation, executor, names, self.planner)
         if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
         return plan
@@ -162,23 +232,53 @@ def _executor(
     )
 
 
-def _planned(operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...]) -> _Plan:
+def _parts_executor(
+    schema: GraphQLSchema,
+    divided: Divided,
+    context: object,
+    variables: Mapping[str, Any],
+    name: str | None,
+    hide_suggestions: bool,
+) -> PartsExecutor | None:
+    """The executor of an operation in parts; None where it is to be executed as a whole."""
+    executor = PartsExecutor.build(
+        schema,
+        divided.document,
+        context_value=context,
+        raw_variable_values=dict(variables),
+        operation_name=name,
+        max_coercion_errors=MAX_COERCION_ERRORS,
+        # A part begins with its field, so that what all parts load at one level is asked together.
+        enable_early_execution=True,
+        hide_suggestions=hide_suggestions,
+        streaming=divided.streams,
+    )
+    return executor if isinstance(executor, PartsExecutor) and executor.divides() else None
+
+
+def _told(result: ExecutionResult | Parts) -> Executed | Parts:
+    return result if isinstance(result, Parts) else Executed(result.data, result.errors or (), IN_PARTS)
+
+
+def _planned(
+    operation: OperationDefinitionNode, executor: Executor[Any], names: tuple[str, ...], plans: type[Planner]
+) -> Plan:
     """The plan of an operation, or why it has none."""
     root = executor.schema.query_type
     if operation.operation is not OperationType.QUERY or root is None:
-        return _Plan(operation, None, None, operation.operation.value)
+        return Plan(operation, None, None, operation.operation.value)
     if len(names) > MOST_SWITCHES:
-        return _Plan(operation, None, None, "too many variables in @skip and @include")
-    planner = Planner(executor)
+        return Plan(operation, None, None, "too many variables in @skip and @include")
+    planner = plans(executor)
     try:
         grouped, deferred, _ = collect_fields(
             executor.schema, executor.fragments, executor.variable_values, root, operation
         )
         if deferred:
             raise Unplanned("@defer")
-        return _Plan(operation, planner, planner.selection(root, grouped, kept=False))
+        return Plan(operation, planner, planner.selection(root, grouped, kept=False))
     except (Unplanned, GraphQLError, RecursionError) as error:
-        return _Plan(operation, None, None, str(error) or type(error).__name__)
+        return Plan(operation, None, None, str(error) or type(error).__name__)
 
 
 async def _reference(executor: Executor[Any], reason: str | None) -> Executed:

@@ -24,10 +24,12 @@ from graphql.execution.collect_fields import collect_subfields
 from graphql.execution.executor import Executor
 
 from resolvers.edges import EXPOSED, Edge, Fact
+from resolvers.execution.asking import Asking, asking
+from resolvers.execution.fragments import Levels
 from resolvers.execution.writing import Builder, LeafWriter, build_rows, compute_rows, leaf_writer
 from resolvers.ids import encode
 from resolvers.trail import snake
-from schema.base import KEYS, PREFIXES
+from schema.base import KEYS, PREFIXES, SourceSystem
 
 Details = Sequence[Any]
 
@@ -65,6 +67,8 @@ class Planned:
     read: Callable[..., Any] | None = None
     moments: tuple[str, ...] = ()
     edge: Edge | None = None
+    asking: Asking | None = None
+    """How to ask the function of an opaque field, where it is one of ours."""
     compute: Callable[..., list[Any]] | None = None
     """A fact for all rows: ``(rows, moments, *answers)``."""
     needs: tuple[Edge, ...] = ()
@@ -87,6 +91,10 @@ class Selection:
     kept: bool
     """Whether its rows may come again as the same objects, so that their bytes are worth keeping."""
     build: Builder
+    steady: bool
+    """Whether its JSON follows from its rows and from what its edges lead to, and from nothing else."""
+    levels: Levels | None
+    """Where its levels are kept: None where they do not come again, or are no more than their rows."""
 
 
 class Planner:
@@ -110,7 +118,9 @@ class Planner:
         moments = tuple(dict.fromkeys(name for one in fields for name in _moments(one)))
         columns = [one for one in fields if not one.inline]
         keeps = kept and cls in KEYS and not moments
-        return Selection(kind, cls, fields, columns, moments, keeps, build_rows(fields, moments, keeps))
+        steady = not moments and all(_is_steady(one) for one in columns)
+        build, levels = build_rows(fields, moments, keeps), Levels() if keeps and steady and columns else None
+        return Selection(kind, cls, fields, columns, moments, keeps, build, steady, levels)
 
     def inside(self, planned: Planned, kind: GraphQLObjectType) -> Selection:
         """What a field selects of objects of one type; planned when such an object first comes."""
@@ -149,6 +159,14 @@ class Planner:
         elif not is_abstract_type(planned.named):
             self.inside(planned, planned.named)  # type: ignore[arg-type]
         planned.inline = planned.kind is Kind.PLAIN and self._is_inline(planned)
+        asked = planned.asking
+        if (
+            asked is not None
+            and asked.steady
+            and parent is self._schema.query_type
+            and _is_steady_below(planned)
+        ):
+            asked.levels = Levels()
         return planned
 
     def _is_inline(self, planned: Planned) -> bool:
@@ -170,6 +188,8 @@ class Planner:
             self._fact(planned, cls, attached)
         elif attached is None and (attribute := _attribute(planned.definition)):
             planned.kind, planned.attribute = Kind.PLAIN, attribute
+        else:
+            planned.asking = asking(self._schema, planned.definition, planned.nodes)
 
     @staticmethod
     def _fact(planned: Planned, cls: Any, fact: Fact) -> None:
@@ -180,6 +200,20 @@ class Planner:
         table = EXPOSED[cls].fields
         planned.kind, planned.compute = Kind.FACT, compute_rows(fact.compute, fact.needs, fact.moments)
         planned.needs = tuple([edge for need in fact.needs if isinstance(edge := table[need], Edge)])
+
+
+def _is_steady(planned: Planned) -> bool:
+    """Whether a column is the same whenever its rows, and the cells they lead to, are the same."""
+    if planned.kind is Kind.OPAQUE or planned.moments:
+        return False
+    if any(edge.target is SourceSystem for edge in (planned.edge, *planned.needs) if edge is not None):
+        return False  # How a system is changes by itself.
+    return _is_steady_below(planned)
+
+
+def _is_steady_below(planned: Planned) -> bool:
+    inner = planned.inside.get(planned.named.name)
+    return planned.leaf is not None or (inner is not None and inner.steady)
 
 
 def _typed(parent: GraphQLObjectType, key: str, definition: GraphQLField, details: Details) -> Planned:

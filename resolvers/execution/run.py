@@ -4,10 +4,12 @@ A level is a list of rows of one type. Every field that is not written with its 
 asked for all rows at once, and completed in turn. Columns of a level that have to wait do so together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from inspect import iscoroutine
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import GraphQLAbstractType, GraphQLObjectType, GraphQLResolveInfo, is_abstract_type
 from graphql.execution.executor import Executor
@@ -15,9 +17,10 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
 from resolvers.context import Context
-from resolvers.eager import together
+from resolvers.eager import Started, together
 from resolvers.edges import Edge
 from resolvers.execution.following import Level, follow_all, follow_keys
+from resolvers.execution.fragments import Levels
 from resolvers.execution.plan import Kind, Planned, Planner, Selection
 from resolvers.execution.writing import Irregular
 from resolvers.freshness import loaders_along
@@ -26,6 +29,7 @@ from schema.errors import FreshnessNotMet, SourceNotMapped
 
 NULL = b"null"
 Column = list[bytes]
+Making: TypeAlias = Callable[[], Coroutine[Any, Any, Column]]
 
 
 class Run:
@@ -50,6 +54,34 @@ class Run:
             raise Irregular(f"another object in place of {cls.__name__}")
         if not selection.columns:
             return selection.build(rows, self._moments)
+        if selection.levels is None or not rows or self._context.fresh:
+            return await self._level(selection, rows, path)
+        place, make = (id(rows[0]), len(rows)), partial(self._level, selection, rows, path)
+        return await self._again(selection.levels, place, rows, self._below(path), make)
+
+    async def _again(
+        self, levels: Levels, place: Hashable, rows: Sequence[Any], loaders: Loaders, make: Making
+    ) -> Column:
+        """The JSON of some rows: what is kept of them over the same cells, or made anew, and kept if it comes again."""
+        whole = levels.find(place, rows)
+        if whole is not None and await whole.holds(loaders, self._context):
+            return whole.data
+        if whole is None and not levels.expected(place):
+            return await make()
+        above = loaders.given
+        given = loaders.given = [] if above is None else above
+        start = len(given)
+        try:
+            begun = Started(make())
+        finally:
+            loaders.given = above
+        if begun.done:
+            # It needed no waiting: nobody else's loading is among what was given.
+            levels.keep(place, rows, begun.value, given[start:], self._context)
+        return await begun
+
+    async def _level(self, selection: Selection, rows: Sequence[Any], path: Path | None) -> Column:
+        """The JSON of rows, column by column."""
         level = Level(rows)
         columns = await together([self._column(one, selection, level, path) for one in selection.columns])
         return selection.build(rows, self._moments, *columns)
@@ -65,7 +97,18 @@ class Run:
         if planned.kind is Kind.PLAIN:
             read = planned.read or attrgetter(planned.attribute)
             return await self._completed(planned, [read(row) for row in level.rows], path)
-        return await self._completed(planned, await self._asked(planned, level.rows, path), path)
+        levels = planned.asking.levels if planned.asking is not None else None
+        make = partial(self._opaque, planned, level.rows, path)
+        if planned.asking is None or levels is None or self._context.fresh:
+            return await make()
+        place = planned.asking.place(self._executor)
+        given = planned.asking.arguments(self._executor, planned.definition, planned.nodes[0])
+        if place is None or given.get("freshness") is not None:
+            return await make()
+        return await self._again(levels, place, level.rows, self._context.loaders, make)
+
+    async def _opaque(self, planned: Planned, rows: Sequence[Any], path: Path) -> Column:
+        return await self._completed(planned, await self._asked(planned, rows, path), path)
 
     async def _edge(self, planned: Planned, edge: Edge, level: Level, path: Path) -> Column:
         """What an edge leads to. Where the key alone decides, each key is completed once, whoever has it."""
@@ -95,18 +138,37 @@ class Run:
         """The values of a function of its own, row by row, all at once."""
         executor, node = self._executor, planned.nodes[0]
         info = self._info(planned, path)
+        if planned.asking is not None:
+            ask, told = planned.asking.direct, planned.asking.info(info)
+            given = planned.asking.arguments(executor, planned.definition, node)
+            return await together([ask(row, told, given) for row in rows])
         arguments: dict[str, Any] = {}
         if planned.definition.args:
             arguments = get_argument_values(
                 planned.definition, node, executor.variable_values, None, executor.hide_suggestions
             )
+        resolve = self._resolver(planned)
+        return await self._had([resolve(row, info, **arguments) for row in rows])
+
+    def _resolver(self, planned: Planned) -> Callable[..., Any]:
+        """The function of a field."""
         resolve = planned.definition.resolve
         if resolve is None:
             raise Irregular(f"nothing resolves {planned.key}")
-        values = [resolve(row, info, **arguments) for row in rows]
-        if not any(executor.is_awaitable(value) for value in values):
-            return values
-        return await together([_later(value) for value in values])
+        return resolve
+
+    async def _had(self, values: list[Any]) -> list[Any]:
+        """The values, those that have to be awaited awaited at once."""
+        is_awaitable = self._executor.is_awaitable
+        places = [place for place, value in enumerate(values) if is_awaitable(value)]
+        if places:
+            # Where one fails at once the others are closed, which a coroutine inside another would not be.
+            had = await together(
+                [value if iscoroutine(value) else _later(value) for value in map(values.__getitem__, places)]
+            )
+            for place, value in zip(places, had, strict=True):
+                values[place] = value
+        return values
 
     async def _completed(self, planned: Planned, values: Sequence[Any], path: Path) -> Column:
         """The JSON of a column's values."""
@@ -155,13 +217,18 @@ class Run:
         places: dict[type, list[int]] = {}
         for place, row in enumerate(rows):
             places.setdefault(row.__class__, []).append(place)
-        selections = [self._possible(planned, named, cls) for cls in places]
-        levels = zip(selections, places.values(), strict=True)
+        levels = [(self._possible(planned, named, cls), some) for cls, some in places.items()]
+        return await self._apart(levels, rows, path)
+
+    async def _apart(
+        self, levels: Sequence[tuple[Selection, list[int]]], rows: Sequence[Any], path: Path
+    ) -> Column:
+        """The JSON of rows of several types: what is selected of each, and the places of its rows."""
         columns = await together(
             [self._objects(one, [rows[place] for place in some], path) for one, some in levels]
         )
         written: list[bytes] = [NULL] * len(rows)
-        for some, column in zip(places.values(), columns, strict=True):
+        for (_, some), column in zip(levels, columns, strict=True):
             for place, data in zip(some, column, strict=True):
                 written[place] = data
         return written
@@ -192,12 +259,18 @@ class Run:
         if answer.stale or any(not isinstance(error, SourceNotMapped) for error in errors):
             self._context.flawed = True
 
+    def _below(self, path: Path | None) -> Loaders:
+        """The loaders for the root that a path is below, where no @fresh says otherwise."""
+        asked = self._context.asked
+        while asked and path is not None and path.prev is not None:
+            path = path.prev
+        loaders = self._context.loaders
+        return loaders if path is None or not asked else asked.get(str(path.key), loaders)
+
     def _loaders(self, planned: Planned, path: Path) -> Loaders:
         """The loaders for the need of a place."""
         context = self._context
-        if not context.fresh and not context.asked:
-            return context.loaders
-        return loaders_along(context, self._info(planned, path))
+        return loaders_along(context, self._info(planned, path)) if context.fresh else self._below(path)
 
     def _info(self, planned: Planned, path: Path) -> GraphQLResolveInfo[Any]:
         # Its path has no places in lists: one for all rows. It tells functions where they stand, not which row it is.

@@ -1,7 +1,7 @@
 """A plain ASGI application for a simulated system: routes, credentials, knobs and request counts.
 
-Every system has `GET|POST /__knobs`, `GET /__stats` and `POST /__stats/reset`: no credentials, never counted,
-never troubled by the knobs they set.
+Every system has `GET|POST /__knobs`, `GET /__stats`, `POST /__stats/reset` and `GET|POST /__webhook` (where it sends
+what happens): no credentials, never counted, never troubled by the knobs they set.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ class System:
         self.world = world
         self.knobs = knobs
         self.stats = Stats()
+        self.webhook = ""
+        """Where it sends what happens; empty sends nothing."""
         self._check = check
         self._refuse = refuse
         self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
@@ -189,14 +191,25 @@ class System:
             self.stats.reset()
         if request.path.startswith("/__stats"):
             return Response(200, self.stats.as_dict())
+        if request.path == "/__webhook":
+            return self._register(request)
         if request.path != "/__knobs":
-            return Response(404, {"error": f"no control {request.path}; there are /__knobs and /__stats"})
+            there = "/__knobs, /__stats and /__webhook"
+            return Response(404, {"error": f"no control {request.path}; there are {there}"})
         try:
             if request.method == "POST":
                 self.knobs.update(request.json())
         except (KnobError, Refusal) as error:
             return Response(400, {"error": str(error)})
         return Response(200, self.knobs.as_dict())
+
+    def _register(self, request: Request) -> Response:
+        try:
+            if request.method == "POST":
+                self.webhook = str(request.json().get("url") or "")
+        except Refusal as error:
+            return Response(400, {"error": str(error)})
+        return Response(200, {"url": self.webhook})
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -21,6 +21,9 @@ class Knobs:
     Retry-After, to every `throttle_every`-th request; `garbage` answers 200 with broken JSON; `slow_body`
     spreads the body over that many milliseconds; `half_closed` closes after half the body; `error_500`
     answers with the vendor's internal error.
+
+    Of the messages it sends: `tell_twice` sends every one twice, `tell_shuffled` so many at a time in another order,
+    `tell_nothing` keeps them until it is over.
     """
 
     latency_ms: int = 0
@@ -31,6 +34,9 @@ class Knobs:
     slow_body: int = 0
     half_closed: bool = False
     error_500: bool = False
+    tell_twice: bool = False
+    tell_shuffled: int = 0
+    tell_nothing: bool = False
 
     def update(self, changes: dict[str, Any]) -> None:
         """Set the named knobs, all or none; raises KnobError for an unknown name or a value of the wrong kind."""

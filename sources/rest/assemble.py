@@ -1,7 +1,7 @@
 """From the raw rows of an answer to the cells of a bundle: every row to the key it belongs to. Pure."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from sources.rest.conditions import word
 from sources.rest.config import ErrorSpec
 from sources.rest.doubts import Doubts
 from sources.rest.environment import Context, Environment, Getter
+from sources.rest.filling import whole_keys
 from sources.rest.parts import Asked, Linked
 from sources.rest.paths import compile_path
 from sources.rest.typed import Typed
@@ -144,36 +145,33 @@ class Cells:
         echo: int | None,
     ) -> None:
         """Take in the rows of one answer as records; one that is not regular as it is in the answer."""
-        raw: list[Any] | None = None
-        for index, row in enumerate(rows):
-            if not (self._simple and self._record(shape, row, fetched_at, echo)):
-                raw = again() if raw is None else raw
-                self.add([raw[index]], fetched_at, echo)
+        raw: list[Any] = []
 
-    def _record(self, shape: Typed, row: Any, fetched_at: datetime, echo: int | None) -> bool:
-        """Make all cells of a record, or nothing; False where anything is out of the ordinary."""
-        ctx, first = Context(fetched_at, _NOT_YET), self.shape.first
-        try:
-            ctx.provenance = shape.provenance(row, None, ctx)
-            told = shape.told(row, None, ctx)
-            places = [echo] if echo is not None else self.asked.find(first.positions, told)
-            if len(places) != 1 or None in told:
-                return False
-            place = places[0]
-            key = self.asked.expected[place]
-            if not all(_fits(linked, self.bundle[linked.part.type][place], key) for linked, _ in shape.cells):
-                return False
-            made = [
-                (linked, self.bundle[linked.part.type], cell(row, ctx, key)) for linked, cell in shape.cells
-            ]
-        except Exception:
-            return False
-        if place not in self._found:
-            self._found.add(place)
-            self._list(place)
-        for linked, cells, cell in made:
-            _put(linked, cells, place, cell)
-        return True
+        def odd(at: int) -> None:
+            if not raw:
+                raw.extend(again())
+            self.add([raw[at]], fetched_at, echo)
+
+        places = self._places_of(echo)
+        if places is None:
+            self.add(again(), fetched_at, echo)
+            return
+        columns = [self.bundle[linked.part.type] for linked in self._wanted()]
+        several = self.asked.several if echo is None else lambda _: [echo]
+        ctx, asked = Context(fetched_at, _NOT_YET), self.asked
+        shape.fill(rows, ctx, places, several, asked.expected, self._found, columns, odd)
+
+    def _places_of(self, echo: int | None) -> Mapping[Any, int] | None:
+        """What rows say of their key → its place, as generated functions look it up; None where they must not."""
+        first, asked = self.shape.first, self.asked
+        if not self._simple:
+            return None
+        if whole_keys(first):
+            return {}
+        size = len(first.attributes)
+        if echo is None:
+            return asked.single(first.positions, size)
+        return _Always(echo) if len(asked.expected[echo]) == size else None
 
     def _quick(self, linked: Linked, row: Any, ctx: Context, place: int, echo: int | None) -> bool:
         """Make all of a part by its generated function; False where anything is out of the ordinary."""
@@ -283,6 +281,17 @@ class Cells:
         return self.bundle
 
 
+class _Always(dict[Any, int]):
+    """The one place that every row belongs to."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self._place = place
+
+    def __missing__(self, _: Any) -> int:
+        return self._place
+
+
 def _fits(linked: Linked, held: Any, key: tuple[str, ...]) -> bool:
     """Whether a cell is still open for a row of an ordinary key."""
     free = held is None or (linked.part.many and held.__class__ is list)
@@ -300,6 +309,27 @@ def _put(linked: Linked, cells: list[Any], place: int, made: Any) -> None:
 def _own(linked: Linked, echo: int | None) -> bool:
     """Whether every entry of a nested list says itself whose it is."""
     return echo is None and bool(linked.positions) and bool(linked.maker.each)
+
+
+def assemble_typed_page(
+    shape: Shape,
+    records: Typed,
+    rows: Sequence[Any],
+    again: Callable[[], list[Any]],
+    wants: frozenset[type],
+    fetched_at: datetime,
+) -> Page:
+    """The same of rows that are records."""
+    ctx = Context(fetched_at, _NOT_YET)
+    try:
+        keys = list(dict.fromkeys([records.told(row, None, ctx) for row in rows]))
+    except Exception:
+        return assemble_page(shape, again(), wants, fetched_at)
+    if whole_keys(shape.first) or not all(None not in key for key in keys):
+        return assemble_page(shape, again(), wants, fetched_at)
+    cells = Cells(shape, Asked(keys, keys, keys), wants)
+    cells.add_typed(records, rows, again, fetched_at, None)
+    return Page([join_key(*key) for key in keys], cells.finish())
 
 
 def assemble_page(shape: Shape, rows: Sequence[Any], wants: frozenset[type], fetched_at: datetime) -> Page:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from sources.http import HttpConfig
-from sources.rest.spec import Model, RowSpec, UnitSpec
+from sources.rest.spec import EventSpec, Model, RowSpec, UnitSpec
 from sources.spelling import Spelling
 
 SINGLE = frozenset({"changed_since", "due_from", "due_to", "window_from", "window_to", "search"})
@@ -206,6 +206,7 @@ class RestConfig(HttpConfig):
     rows: dict[str, RowSpec] = Field(description="What one row of a payload says.")
     reads: dict[str, ReadSpec] = Field(description="What can be asked by keys.")
     searches: dict[str, SearchSpec] = Field(default={}, description="What can be listed.")
+    events: dict[str, EventSpec] = Field(default={}, description="What its messages say.")
 
     @field_validator("time_zone")
     @classmethod

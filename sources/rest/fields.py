@@ -1,8 +1,7 @@
 """Field specifications compiled into functions: (row, rows around it, context) → value of the attribute."""
 
-import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -14,7 +13,7 @@ from sources.rest.conditions import compile_where
 from sources.rest.config import check_zone
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.paths import compile_path
-from sources.rest.spec import FieldSpec, ProvenanceSpec
+from sources.rest.spec import HOLE, FieldSpec, ProvenanceSpec
 from sources.rest.times import day_and_clock, day_reader, duration_reader, instant_reader
 from sources.rest.values import (
     Convert,
@@ -27,8 +26,6 @@ from sources.rest.values import (
     unit_reader,
 )
 from sources.spelling import inward, same
-
-_HOLE = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def _template(template: str) -> Getter:
 
 def template_filler(template: str) -> tuple[list[str], Convert]:
     """The paths of a template, and the function from their values to its text; None where one is missing."""
-    pieces = _HOLE.split(template)
+    pieces = HOLE.split(template)
     fixed = pieces[::2]
 
     def fill(values: Any) -> Any:
@@ -186,7 +183,24 @@ def ref_joiner(parts: tuple[str, ...], env: Environment, place: str) -> tuple[li
             keys.append(value if spell is None else spell(text(value)) if there else None)
         return None if None in keys else join_key(*keys)
 
-    return paths, join
+    return paths, _single_join(parts, spelled, join) if len(paths) == 1 else join
+
+
+def _single_join(parts: tuple[str, ...], spelled: Sequence[Convert | None], join: Convert) -> Convert:
+    """The same where all parts but one are constants: what is around it is written once."""
+    [place] = [place for place, spell in enumerate(spelled) if spell is not None]
+    spell = spelled[place] or same
+    before = "".join(f"{join_key(part[1:])}/" for part in parts[:place])
+    after = "".join(f"/{join_key(part[1:])}" for part in parts[place + 1 :])
+
+    def join_one(values: Any) -> Any:
+        value = values[0]
+        if value.__class__ is not str or value == "":
+            return join(values)
+        key = spell(value)
+        return f"{before}{join_key(key) if '/' in key or '%' in key else key}{after}"
+
+    return join_one
 
 
 def _speller(part: str, env: Environment, place: str) -> Convert:

@@ -9,11 +9,10 @@ ours. Converters of text and whole numbers are memoised (``Environment.memo``): 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, get_origin
 
-from schema.base import ConversionRule, Provenance, Quantity
+from schema.base import ConversionRule, Quantity
 from sources.rest.conditions import expected_words, spoken, test_of
 from sources.rest.environment import Environment, Getter
 from sources.rest.fields import (
@@ -27,7 +26,7 @@ from sources.rest.fields import (
     template_filler,
 )
 from sources.rest.paths import compile_path, split_path
-from sources.rest.spec import Condition, FieldSpec, ProvenanceSpec
+from sources.rest.spec import Condition, FieldSpec
 from sources.rest.values import multiplied, text, unit_reader
 
 Build: TypeAlias = Callable[[Any, Any, Any, Any], Any]
@@ -77,6 +76,10 @@ class Reach:
         """The expression of what a getter gives."""
         return f"{writer.constant(get)}(row, up, ctx)"
 
+    def each(self, writer: "Writer", target: str, spec: FieldSpec, element: Kind, get: Getter) -> None:
+        """Write how an attribute is made of the elements of a list."""
+        writer.interpreted(target, (), get)
+
 
 def around(out: int) -> str:
     """The expression of the row so many rows out."""
@@ -115,11 +118,10 @@ class Writer:
 
     def finish(self, arguments: str) -> Any:
         """The function."""
-        if self.env.reference:
-            self.lines[:] = ["    raise Irregular"]
-        source = "\n".join([f"def made({arguments}):", *self.lines])
+        lines = ["    raise Irregular"] if self.env.reference else self.lines
+        source = "\n".join([f"def made({arguments}):", *lines])
         # The text holds no word of a configuration: see the head of this module.
-        exec(compile(source, f"<{type(self).__name__} of {len(self.lines)} lines>", "exec"), self.space)  # noqa: S102
+        exec(compile(source, f"<{type(self).__name__} of {len(lines)} lines>", "exec"), self.space)  # noqa: S102
         return self.space["made"]
 
     def path(self, path: str) -> str:
@@ -166,6 +168,8 @@ class Writer:
             self._converted(target, spec, kind, fallback)
         elif _gathered(spec, kind):
             self._gathered(target, spec, fallback)
+        elif spec.each is not None and spec.fields is None and get_origin(kind.base) is tuple:
+            self.reach.each(self, target, spec, kind_of(kind.base.__args__[0]), get)
         else:
             self.interpreted(target, fallback, get)
 
@@ -185,7 +189,9 @@ class Writer:
             self.line(f"{target} = {self.constant(text(spec.const))}")
         else:
             # It needs no row; but what is said of it is said when there is one.
-            self.line(f"{target} = {self.constant(get)}(None, None, ctx)")
+            nowhere: Any = None
+            once = self.constant(self.env.memo(lambda _: get(None, None, nowhere)))
+            self.line(f"{target} = {once}(None)")
             self.line(f"if {target} is None:")
             self.put(target, fallback, 2)
 
@@ -286,14 +292,34 @@ class Writer:
         self.line(f"{written}, {code}, {factor} = {self._memoised(written, unit_reader(self.env))}")
         if spec.factor is not None:
             self.line(f"{factor} = {self.constant(spec.factor)} or {factor}")
-        amount, make = self._memoised(value, multiplied(spec.times)), self.constant(Quantity)
-        standard = self.constant(ConversionRule.STANDARD)
-        self.line(f"{value} = {amount}")
-        self.line(
-            f"{target} = {make}({value}, {written}, {code}) if {factor} == '1' else "
-            f"{make}({value}, {written}, {code}, {factor}, {standard})"
-        )
+        self.line(f"{value} = {self._memoised(value, multiplied(spec.times))}")
+        self.make(target, Quantity, {"source_value": value, "source_unit": written, "unit": code})
+        self.line(f"if {factor} != '1':")
+        self.line(f"{target}.factor = {factor}", 2)
+        self.line(f"{target}.rule = {self.constant(ConversionRule.STANDARD)}", 2)
         self.lines[held:] = [f"    {line}" for line in self.lines[held:]]
+
+    def make(self, target: str, cls: type, given: Mapping[str, str]) -> None:
+        """Write how an object of a data class is made of these expressions, and of defaults.
+
+        Attribute by attribute, which saves the call of its ``__init__``: it would do nothing else.
+        """
+        named = {one.name: self._given(one, given) for one in dataclasses.fields(cls)}
+        params: Any = vars(cls)["__dataclass_params__"]
+        if params.frozen or hasattr(cls, "__post_init__") or None in named.values():
+            held = ", ".join(f"{name}={value}" for name, value in given.items())
+            self.line(f"{target} = {self.constant(cls)}({held})")
+            return
+        self.line(f"{target} = {self.constant(object.__new__)}({self.constant(cls)})")
+        for name, value in named.items():
+            self.line(f"{target}.{name} = {value}")
+
+    def _given(self, one: "dataclasses.Field[Any]", given: Mapping[str, str]) -> str | None:
+        if one.name in given:
+            return given[one.name]
+        if one.default_factory is not dataclasses.MISSING:
+            return f"{self.constant(one.default_factory)}()"
+        return None if one.default is dataclasses.MISSING else self.constant(one.default)
 
     def _unit(self, spec: FieldSpec) -> str:
         written = self.fresh("u")
@@ -305,81 +331,6 @@ class Writer:
             self.line(f"if {written} is None:")
             self.line("raise Irregular", 2)
         return written
-
-
-def constructor(
-    cls: type,
-    attributes: Sequence[Attribute],
-    provenance: Getter | None,
-    env: Environment,
-    place: str,
-    reach: Reach = OBJECTS,
-) -> Build:
-    """The function that makes a canonical row."""
-    writer = Writer(env, reach)
-    given: list[str] = []
-    whole = True
-    for one in attributes:
-        target = writer.fresh("a")
-        if one.filled is not None:
-            target = f"key[{one.filled}]"
-        elif one.kind.base is Provenance:
-            made = "ctx.provenance" if provenance is None else f"{writer.constant(provenance)}(row, up, ctx)"
-            target = made
-        elif one.get is None:
-            whole = False
-            continue
-        elif one.direct is not None:
-            writer.line(f"{target} = {writer.constant(one.direct)}(row, up, ctx, None)")
-        elif one.spec is None or one.spec.fields is not None:
-            writer.interpreted(target, one.fallback, one.get)
-        else:
-            writer.place = f"{place}.{one.name}"
-            writer.field(target, one.spec, one.kind, one.fallback, one.get)
-        given.append(target if whole else f"{one.name}={target}")
-    writer.line(f"return {writer.constant(cls)}({', '.join(given)})")
-    build: Build = writer.finish("row, up, ctx, key")
-    return build
-
-
-def values_maker(
-    attributes: Sequence[Attribute], env: Environment, place: str, reach: Reach = OBJECTS
-) -> Getter:
-    """The function that makes some attributes alone, as a tuple; None where nothing is there."""
-    writer = Writer(env, reach)
-    given = ""
-    for one in attributes:
-        target = writer.fresh("a")
-        given += f"{target}, "
-        if one.spec is not None and one.get is not None:
-            writer.place = f"{place}.{one.name}"
-            writer.field(target, one.spec, one.kind, None, one.get)
-    writer.line(f"return ({given})")
-    told: Getter = writer.finish("row, up, ctx")
-    return told
-
-
-def provenance_maker(
-    spec: ProvenanceSpec,
-    getters: Mapping[str, Getter],
-    env: Environment,
-    place: str,
-    reach: Reach = OBJECTS,
-) -> Getter:
-    """The function that makes the provenance of a raw row."""
-    writer = Writer(env, reach)
-    kinds = {"source_key": Kind(str), "updated_at": Kind(datetime), "version": Kind(str)}
-    for name, kind in kinds.items():
-        told = getattr(spec, name)
-        if told is None:
-            writer.line(f"{name} = None")
-        else:
-            writer.place = f"{place}.{name}"
-            writer.field(name, told, kind, None, getters[name])
-    system, make = writer.constant(env.system), writer.constant(Provenance)
-    writer.line(f"return {make}({system}, ctx.fetched_at, source_key, updated_at, version)")
-    made: Getter = writer.finish("row, up, ctx")
-    return made
 
 
 def _gathered(spec: FieldSpec, kind: Kind) -> bool:

@@ -1,9 +1,9 @@
 """How the keys of a batch travel: the calls a batch costs. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -15,6 +15,7 @@ from sources.rest.parts import Asked, Linked
 from sources.rest.paths import split_path
 from sources.spelling import Speller, Spelling, inward, loses, outward
 
+_PLAIN = Spelling()
 HOLE = re.compile(r"\{(\w*)\}")
 
 
@@ -35,16 +36,28 @@ class KeyParts:
 
     names: tuple[str, ...]
     spellings: tuple[Spelling, ...]
+    keys: KeysSpec | None = None
+    write: "Write" = field(init=False, repr=False, compare=False)
+    """How each key of a call is written, where several travel in one."""
     _out: tuple[Speller, ...] = field(init=False, repr=False, compare=False)
     _in: tuple[Speller, ...] = field(init=False, repr=False, compare=False)
+    _plain: bool = field(init=False, repr=False, compare=False)
+    """Whether the system spells all parts as we do, but for blanks around them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_out", tuple(map(outward, self.spellings)))
         object.__setattr__(self, "_in", tuple(map(inward, self.spellings)))
+        plain = len(self.names) == len(self.spellings) and all(how == _PLAIN for how in self.spellings)
+        object.__setattr__(self, "_plain", plain)
+        object.__setattr__(self, "write", _writer(self.keys or KeysSpec(param="_"), self.names))
 
     def ask(self, keys: Sequence[str]) -> Asked:
         """The keys of a batch in all three spellings."""
-        ours = [split_key(key) for key in keys]
+        joined = "".join(keys)
+        split = split_key if "%" in joined else _split_plain
+        ours = [split(key) for key in keys]
+        if self._plain and _bare(joined) and max(map(len, ours), default=0) <= len(self.names):
+            return Asked(ours, ours, ours, set(), self.spellings)
         out, back = self._out, self._in
         theirs = [tuple([write(part) for write, part in zip(out, key, strict=False)]) for key in ours]
         expected = [tuple([read(part) for read, part in zip(back, key, strict=False)]) for key in theirs]
@@ -61,6 +74,15 @@ class KeyParts:
         return numbered | dict(zip(self.names, key, strict=False))
 
 
+def _split_plain(key: str) -> tuple[str, ...]:
+    return tuple(key.split("/"))
+
+
+def _bare(text: str) -> bool:
+    """Whether there are no blanks of any kind in a text: none can be around a part of a key then."""
+    return text.isprintable() and " " not in text
+
+
 def key_parts(
     spec: ReadSpec, first: Linked, specs: Mapping[str, Any], env: Environment, place: str
 ) -> KeyParts:
@@ -68,10 +90,11 @@ def key_parts(
     if spec.key is not None:
         pairs = [part.partition(":")[::2] for part in spec.key]
         names = tuple(name for name, _ in pairs)
-        return KeyParts(names, tuple(env.spelling(how, place) if how else Spelling() for _, how in pairs))
+        how_spelled = tuple(env.spelling(how, place) if how else Spelling() for _, how in pairs)
+        return KeyParts(names, how_spelled, spec.keys)
     found = [specs[name].key if name in specs else None for name in first.attributes]
     spellings = tuple(Spelling() if how is None else env.spelling(how, place) for how in found)
-    return KeyParts(first.attributes, spellings)
+    return KeyParts(first.attributes, spellings, spec.keys)
 
 
 def fill(template: str, words: Mapping[str, str], *, path: bool = False) -> str:
@@ -144,8 +167,7 @@ def _call(
     params = [(name, fill(value, words)) for name, value in spec.params.items()] + extra
     body = None if spec.body is None else filled_body(spec.body, words)
     if spec.keys is not None:
-        listed = [_one(spec.keys, parts, asked.theirs[place]) for place in places]
-        listed = _distinct(listed)
+        listed = _distinct([parts.write(asked.theirs[place]) for place in places])
         if spec.keys.body is not None:
             body = put(body or {}, spec.keys.body, listed)
         else:
@@ -156,18 +178,47 @@ def _call(
 
 def _distinct(listed: list[Any]) -> list[Any]:
     """Each once, in their order; objects are told apart by what they say."""
+    if not isinstance(listed[0], dict):
+        return list(dict.fromkeys(listed))
     return list({one if isinstance(one, str) else tuple(one.items()): one for one in listed}.values())
 
 
-def _one(keys: KeysSpec, parts: KeyParts, key: tuple[str, ...]) -> str | dict[str, str]:
-    words = parts.words(key)
-    if keys.quote == "odata":
-        words = {name: word.replace("'", "''") for name, word in words.items()}
-    if keys.each is None:
-        return words[parts.names[-1]]
+Write: TypeAlias = Callable[[tuple[str, ...]], Any]
+"""From a key in the system's spelling to what is sent for it: a text, or an object of texts."""
+
+
+def _writer(keys: KeysSpec, names: tuple[str, ...]) -> Write:
     if isinstance(keys.each, dict):
-        return {name: fill(text, words) for name, text in keys.each.items()}
-    return fill(keys.each, words)
+        made = {name: _text_writer(text, names, keys.quote) for name, text in keys.each.items()}
+        return lambda key: {name: write(key) for name, write in made.items()}
+    if keys.each is not None:
+        return _text_writer(keys.each, names, keys.quote)
+    return _text_writer(f"{{{names[-1]}}}", names, keys.quote)
+
+
+def _text_writer(template: str, names: tuple[str, ...], quoting: str) -> Callable[[tuple[str, ...]], str]:
+    """A template as a function of a key."""
+    pieces = HOLE.split(template)
+    fixed, places = pieces[::2], [_place_of(name, names) for name in pieces[1::2]]
+    doubled = quoting == "odata"
+
+    def write(key: tuple[str, ...]) -> str:
+        words = [key[place] for place in places]
+        if doubled:
+            words = [word.replace("'", "''") for word in words]
+        return fixed[0] + "".join([word + text for word, text in zip(words, fixed[1:], strict=True)])
+
+    if fixed == ["", ""] and not doubled:
+        only = places[0]
+        return lambda key: key[only]
+    return write
+
+
+def _place_of(name: str, names: tuple[str, ...]) -> int:
+    """Which part of a key a template names; one past the end for what ``check_words`` refuses."""
+    if name in names:
+        return names.index(name)
+    return int(name) if name.isdecimal() else len(names)
 
 
 def _key_params(keys: KeysSpec, listed: list[str]) -> list[tuple[str, str]]:

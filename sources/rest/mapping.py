@@ -14,7 +14,8 @@ from schema.errors import MappingError
 from sources.rest.conditions import Predicate, compile_where
 from sources.rest.environment import Context, Environment, Getter
 from sources.rest.fields import compile_field, compile_provenance, kind_of, provenance_getters
-from sources.rest.generate import NEEDED, Attribute, Build, constructor, provenance_maker, values_maker
+from sources.rest.generate import NEEDED, Attribute, Build
+from sources.rest.makers import constructor, provenance_maker, values_maker
 from sources.rest.paths import compile_path
 from sources.rest.spec import FieldSpec, ProvenanceSpec, RowSpec, TypeSpec
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schema.base import KEYS, split_key
+from schema.base import KEYS, join_key, split_key
 from schema.errors import MappingError
 from sources.base import Part
 from sources.rest.environment import Context, Environment, Getter
@@ -124,6 +124,7 @@ class Asked:
     cut: set[int] = field(default_factory=set)
     spellings: tuple[Spelling, ...] = ()
     _index: dict[tuple[int, ...], dict[tuple[str, ...], list[int]]] = field(default_factory=dict)
+    _joined: dict[str, list[int]] = field(default_factory=dict)
 
     def find(self, positions: tuple[int, ...], values: tuple[str, ...]) -> list[int]:
         """Places of the asked keys that have these values at these positions."""
@@ -140,6 +141,40 @@ class Asked:
                     if told != known:
                         index.setdefault(told, []).append(place)
         return index.get(values, [])
+
+    def single(self, positions: tuple[int, ...], size: int) -> dict[Any, int] | None:
+        """The place of every key that no other has the same values as at these positions; a lone value as it is.
+
+        None where keys have not ``size`` parts, or rows do not say them by their parts.
+        """
+        if (positions == (0,) and size > 1) or not {*map(len, self.expected)} <= {size}:
+            return None
+        told: list[Any] = self.expected
+        if len(positions) == 1:
+            told = [key[positions[0]] for key in self.expected]
+        elif positions != tuple(range(size)):
+            told = [tuple([key[i] for i in positions]) for key in self.expected]
+        places = {value: place for place, value in enumerate(told)}
+        if len(places) < len(told):
+            seen: set[Any] = set()
+            for value in told:
+                if value in seen:
+                    places.pop(value, None)
+                seen.add(value)
+        return places
+
+    def several(self, keys: Any) -> list[int]:
+        """The places of the asked keys among whole keys."""
+        joined = self._joined
+        if not joined:
+            for place, key in enumerate(self.expected):
+                joined.setdefault(join_key(*key), []).append(place)
+        if len(keys) == 1 and (places := joined.get(keys[0])) is not None:
+            return places
+        found: dict[int, None] = {}
+        for key in keys:
+            found.update(dict.fromkeys(self.find((0,), split_key(key))))
+        return list(found)
 
     def told(self, place: int, positions: tuple[int, ...], values: tuple[str, ...]) -> bool:
         """Whether these values say all of a cut key, so that there is no doubt."""

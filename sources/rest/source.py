@@ -18,12 +18,14 @@ from schema.errors import (
     SourceUnavailable,
 )
 from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
+from sources.events import Message, Told
 from sources.http import Pairs, Transport
 from sources.references import KINDS, referred
-from sources.rest.assemble import Cells, Shape, Trouble, assemble_page
+from sources.rest.assemble import Cells, Shape, Trouble, assemble_page, assemble_typed_page
 from sources.rest.client import Payload, RestClient
 from sources.rest.config import ReadSpec, RestConfig, SearchSpec
 from sources.rest.environment import Environment, Getter
+from sources.rest.events import Events
 from sources.rest.filters import Filters
 from sources.rest.keys import Call, calls, check_words, encoded, filled_body, key_parts, put, wanted_params
 from sources.rest.mapping import Maker, compile_row
@@ -55,6 +57,7 @@ class Rest(Source):
         self._rows = {name: compile_row(name, spec, self.env) for name, spec in config.rows.items()}
         self._reads = {name: _Reading(self, name, spec) for name, spec in config.reads.items()}
         self._searches = {name: _Searching(self, name, spec) for name, spec in config.searches.items()}
+        self._events = Events(config.events, self.env)
 
     @property
     def unmapped(self) -> frozenset[tuple[str, str]]:
@@ -68,6 +71,10 @@ class Rest(Source):
     async def close(self) -> None:
         """Give back connections."""
         await self.client.http.close()
+
+    def told(self, message: Message) -> Sequence[Told] | None:
+        """What a message says by ``events`` of the table."""
+        return self._events.told(message)
 
     def clock_skew_ms(self) -> int | None:
         """What the dates of its answers tell."""
@@ -157,6 +164,8 @@ class _Calling:
         self.rows_of = compile_rows(spec.rows)
         self.pager = Pager(spec.paging)
         self.error = None if spec.error is None else Trouble(spec.error, env)
+        self._row_name = row
+        self._shapes: dict[frozenset[type], Typed | None] = {}
         for wanted in spec.wanted:
             if wanted not in {part.type.__name__ for part in self.parts}:
                 env.fail(f"{place}.wanted", f"{wanted!r} is not among its parts")
@@ -210,6 +219,17 @@ class _Calling:
                 f"{self.source.code}: no rows at {self.call_spec.rows!r} of the answer: {error}"
             ) from error
 
+    def typed(self, wants: frozenset[type]) -> Typed | None:
+        """How answers are decoded into records where these classes are wanted; None where they are not."""
+        if wants not in self._shapes:
+            spec, row = self.call_spec, self.source.config.rows[self._row_name]
+            plain = spec.error is None and spec.row_error is None
+            place, paths = f"rows.{self._row_name}", self.pager.paths()
+            self._shapes[wants] = (
+                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
+            )
+        return self._shapes[wants]
+
 
 class _Piece(NamedTuple):
     """Rows of one answer; ``again`` gives them as they are in it where they are records."""
@@ -231,7 +251,6 @@ class _Reading(_Calling):
         self.kind = referred(first.part.type, first.part.by)
         check_words(spec, self.keys, source.env, place)
         self.paged = spec.paging.style != "none"
-        self._shapes: dict[frozenset[type], Typed | None] = {}
         self.echo = spec.echo or (not first.positions and spec.keys is None)
         if spec.keys is not None and (self.echo or not first.positions):
             source.env.fail(
@@ -240,24 +259,16 @@ class _Reading(_Calling):
                 f"{first.part.type.__name__}, or leave out keys to make one call a key",
             )
 
-    def typed(self, wants: frozenset[type]) -> Typed | None:
-        """How answers are decoded into records where these classes are wanted; None where they are not."""
-        if wants not in self._shapes:
-            spec, row = self.spec, self.source.config.rows[self.spec.row]
-            plain = spec.error is None and spec.row_error is None
-            place, paths = f"rows.{spec.row}", self.pager.paths()
-            self._shapes[wants] = (
-                typed(self.shape.parts, wants, row, place, spec.rows, paths) if plain else None
-            )
-        return self._shapes[wants]
-
     async def fetch(self, batch: Batch) -> Bundle:
         """The bundle of a batch; raises SourceError where the whole call failed."""
         asked = self.keys.ask(batch.keys)
         cells = Cells(self.shape, asked, batch.wants, self.kind, self.source.report)
         todo = calls(self.spec, self.keys, asked, batch.wants)
-        limit = asyncio.Semaphore(self.spec.parallel)
-        answers = await _together([partial(self._answer, call, batch, limit) for call in todo])
+        if len(todo) == 1:
+            answers = [await self._answer(todo[0], batch)]
+        else:
+            limit = asyncio.Semaphore(self.spec.parallel)
+            answers = await _together([partial(self._in_turn, call, batch, limit) for call in todo])
         failures = [answer for answer in answers if isinstance(answer, SourceError)]
         if failures and len(failures) == len(todo) and (len(todo) == 1 or isinstance(failures[0], _WHOLE)):
             raise failures[0]
@@ -270,12 +281,16 @@ class _Reading(_Calling):
                     self._add(cells, piece, fetched_at, call.places[0] if self.echo else None, batch.wants)
         return cells.finish()
 
-    async def _answer(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
+    async def _answer(self, call: Call, batch: Batch) -> Any:
+        """What one call brought, or why it failed."""
+        try:
+            return await self._pages(call, batch)
+        except SourceError as error:
+            return error
+
+    async def _in_turn(self, call: Call, batch: Batch, limit: asyncio.Semaphore) -> Any:
         async with limit:
-            try:
-                return await self._pages(call, batch)
-            except SourceError as error:
-                return error
+            return await self._answer(call, batch)
 
     def _add(
         self, cells: Cells, piece: _Piece, fetched_at: datetime, echo: int | None, wants: frozenset[type]
@@ -317,8 +332,6 @@ class _Reading(_Calling):
 
 async def _together(jobs: list[Any]) -> list[Any]:
     """The results of all jobs in order; none is left running when one is cancelled."""
-    if len(jobs) == 1:
-        return [await jobs[0]()]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(job()) for job in jobs]
     return [task.result() for task in tasks]
@@ -347,13 +360,25 @@ class _Searching(_Calling):
         if filters is None:
             return Page([], {wanted: [] for wanted in query.wants}, None, 0)
         now = turn(self.spec.paging, query.cursor, min(query.first, self.spec.max_page))
-        payload = await self._ask(now, filters, query)
-        rows, cursor, total = self.pager.cut(now, self.rows(payload), payload.value, payload.headers)
-        page = assemble_page(self.shape, rows, query.wants, payload.fetched_at)
+        records = self.typed(query.wants)
+        payload = await self._ask(now, filters, query, records)
+        found = self.rows(payload) if payload.typed is None else payload.typed
+        rows, cursor, total = self.pager.cut(now, found, payload.value, payload.headers)
+        if payload.typed is None or records is None:
+            page = assemble_page(self.shape, rows, query.wants, payload.fetched_at)
+        else:
+            again = partial(self._again, now, payload)
+            page = assemble_typed_page(self.shape, records, rows, again, query.wants, payload.fetched_at)
         page.cursor, page.total = cursor, total
         return page
 
-    async def _ask(self, now: Turn, filters: list[tuple[str, str]], query: Query) -> Payload:
+    def _again(self, now: Turn, payload: Payload) -> list[Any]:
+        """The rows of the page as they are in the answer."""
+        return self.pager.cut(now, self.rows_of(payload.again()), payload.value, payload.headers)[0]
+
+    async def _ask(
+        self, now: Turn, filters: list[tuple[str, str]], query: Query, records: Typed | None
+    ) -> Payload:
         spec = self.spec
         params = [*spec.params.items(), *wanted_params(spec, query.wants)]
         body = None if spec.body is None else filled_body(spec.body, {})
@@ -366,7 +391,9 @@ class _Searching(_Calling):
                 body = put(body or {}, name, values[0] if single else values)
         else:
             params += filters
-        return await self.send(now, spec.path, params, dict(spec.headers), body, query.deadline)
+        answer_of = None if records is None else records.answer
+        headers = dict(spec.headers)
+        return await self.send(now, spec.path, params, headers, body, query.deadline, answer_of=answer_of)
 
 
 def _number(text: str) -> int | str:

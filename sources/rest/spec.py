@@ -3,12 +3,15 @@
 A plain string is a dotted path. Everything else is a table of options, one model here, checked before the first call.
 """
 
+import re
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sources.spelling import Spelling
 
+HOLE = re.compile(r"\{([^{}]*)\}")
+"""A path in a template."""
 Condition: TypeAlias = str | int | bool | tuple[str | int | bool, ...]
 
 
@@ -77,6 +80,16 @@ class FieldSpec(Model):
     def _text(cls, data: Any) -> Any:
         return {"path": data} if isinstance(data, str) else data
 
+    def paths(self) -> list[str]:
+        """Every path in it but that of ``each``; those of nested objects are not told."""
+        plain = (self.path,) if isinstance(self.path, str) else self.path or ()
+        refs = [part.partition(":")[0] for part in self.ref or () if not part.startswith("=")]
+        holes = [] if self.template is None else HOLE.split(self.template)[1::2]
+        conditions = [path for rule in self.rules or () for path in rule.when]
+        others = [path for path in (self.time, self.quantity) if path is not None]
+        inner = [] if self.unit is None else self.unit.paths()
+        return [*plain, *refs, *holes, *conditions, *others, *inner, *(self.flags or ())]
+
 
 class ProvenanceSpec(Model):
     """Where a payload says how old it is and under which key it is known."""
@@ -119,3 +132,75 @@ class RowSpec(BaseModel):
     def types(self) -> dict[str, TypeSpec]:
         """Name of a canonical class → how it is made."""
         return self.__pydantic_extra__ or {}
+
+
+class NamedSpec(BaseModel):
+    """An object that a message names: its class, and how the parts of its key are made; other words are these parts."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, FieldSpec] = Field(init=False)
+
+    type: str = Field(description="Class of the object, such as ProductionOrder.")
+    each: str | tuple[str, ...] | None = Field(
+        default=None, description="Path of a nested list: one object for each element."
+    )
+
+    def lists(self) -> tuple[str, ...]:
+        """Paths of the nested lists, outermost first."""
+        return (self.each,) if isinstance(self.each, str) else self.each or ()
+
+    def attributes(self) -> dict[str, FieldSpec]:
+        """Part of the key → how it is made."""
+        return self.__pydantic_extra__ or {}
+
+
+class EventSpec(Model):
+    """What one kind of message says. Exactly one of ``type`` and ``reads`` is given."""
+
+    match: dict[str, Condition] = Field(description="It is this kind where all of this holds.", min_length=1)
+    each: str | tuple[str, ...] | None = Field(
+        default=None, description="Path of a nested list: each element tells of something that happened."
+    )
+    where: dict[str, Condition] = Field(default={}, description="Only elements for which all of this holds.")
+    type: str | None = Field(default=None, description="The canonical event that it tells.")
+    reads: tuple[str, ...] = Field(
+        default=(),
+        description="It gives the key alone: classes to read of its subject, from which what happened is concluded.",
+    )
+    subject: NamedSpec = Field(
+        description="What it is about; a plant that the message leaves out is found out."
+    )
+    touches: tuple[NamedSpec, ...] = Field(default=(), description="What else it concerns.")
+    id: FieldSpec | None = Field(
+        default=None,
+        description="The system's own id of it; else the envelope's, where one message tells one thing.",
+    )
+    fact: tuple[FieldSpec, ...] = Field(
+        default=(),
+        description="Beside type and subject, what two messages that tell of the same have in common; "
+        "else version, else occurred_at.",
+    )
+    occurred_at: FieldSpec | None = Field(
+        default=None, description="When it happened, by the system's clock."
+    )
+    recorded_at: FieldSpec | None = Field(default=None, description="When the system wrote it down.")
+    version: FieldSpec | None = Field(
+        default=None, description="The system's version of the subject after it."
+    )
+    correlation: FieldSpec | None = Field(default=None, description="What joins it with others.")
+    data: dict[str, FieldSpec] = Field(default={}, description="What the contract of the event has room for.")
+
+    def lists(self) -> tuple[str, ...]:
+        """Paths of the nested lists, outermost first."""
+        return (self.each,) if isinstance(self.each, str) else self.each or ()
+
+    @model_validator(mode="after")
+    def _one(self) -> "EventSpec":
+        if (self.type is None) == (not self.reads):
+            raise ValueError(
+                "a message tells an event (type) or that something must be read (reads): name one"
+            )
+        told = [name for name in ("touches", "fact", "version", "correlation", "data") if getattr(self, name)]
+        if self.reads and told:
+            raise ValueError(f"what is read tells {', '.join(told)}: leave it out beside reads")
+        return self

@@ -12,22 +12,15 @@ from typing import Any, get_origin
 
 import msgspec
 
-from sources.rest.environment import Context, Environment, Getter
+from sources.rest.environment import Environment, Getter
 from sources.rest.fields import provenance_getters
-from sources.rest.generate import (
-    Attribute,
-    Build,
-    Reach,
-    Writer,
-    around,
-    constructor,
-    provenance_maker,
-    values_maker,
-)
+from sources.rest.filling import Fill, Piece, filler, whole_keys
+from sources.rest.generate import Attribute, Build, Reach, Writer, around
+from sources.rest.makers import constructor, provenance_maker, values_maker
 from sources.rest.mapping import Maker
 from sources.rest.parts import Linked
 from sources.rest.paths import split_path
-from sources.rest.spec import ProvenanceSpec, RowSpec
+from sources.rest.spec import FieldSpec, ProvenanceSpec, RowSpec
 
 
 class Untyped(Exception):
@@ -35,7 +28,12 @@ class Untyped(Exception):
 
 
 class Node:
-    """What is read of one kind of object: name → a value (None), an object or a list of objects of a further node."""
+    """What is read of one kind of object: name → a value (None), an object or a list of objects of a further node.
+
+    A list may also be of bare values: then its elements have no fields.
+    """
+
+    bare = False
 
     def __init__(self, slots: dict[str, str]) -> None:
         self._slots = slots
@@ -45,7 +43,7 @@ class Node:
         """The attribute of a record that has the field of this name; Untyped where it is two things at once."""
         known = self._fields.get(name)
         if known is None:
-            self._fields[name] = (form, None if form == "value" else Node(self._slots))
+            self._fields[name] = (form, None if form in ("value", "values") else Node(self._slots))
         elif known[0] != form:
             raise Untyped
         return self._slots.setdefault(name, f"s{len(self._slots)}")
@@ -63,10 +61,23 @@ class Node:
         fields: list[tuple[str, Any, Any]] = []
         for name, (form, node) in self._fields.items():
             inner: Any = Any if node is None else node.record()
-            kept = list[inner] if form == "list" else inner
+            kept = list[inner] if form in ("list", "values") else inner
             fields.append((self._slots[name], kept | None, None))
         named = {self._slots[name]: name for name in self._fields}
         return msgspec.defstruct("Raw", fields, rename=named, gc=False)
+
+
+class Bare(Node):
+    """An element of a list of values."""
+
+    bare = True
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def slot(self, name: str, form: str = "value") -> str:
+        """It has no fields."""
+        raise Untyped
 
 
 class Records(Reach):
@@ -83,9 +94,28 @@ class Records(Reach):
         """Getters read objects, not records."""
         raise Untyped
 
+    def each(self, writer: Writer, target: str, spec: FieldSpec, element: Any, get: Getter) -> None:
+        """A list of values or of objects, each once; what is nothing is left out."""
+        bare = not any(_inner(path) for path in spec.paths())
+        found, node = self.way(writer, spec.each or "", "values" if bare else "list")
+        inner = Writer(writer.env, Records(Bare() if bare else node, *self.nodes))
+        inner.place = writer.place
+        inner.field("value", spec.model_copy(update={"each": None}), element, None, _no_getter)
+        inner.line("return value")
+        make, one, made = writer.constant(inner.finish("row, up, ctx")), writer.fresh("e"), writer.fresh("m")
+        writer.line(f"{target} = {found}")
+        writer.line(f"if {target}:")
+        listed = f"[{made} for {one} in {target} if ({made} := {make}({one}, (row, up), ctx)) is not None]"
+        writer.line(f"{target} = {listed}", 2)
+        writer.line(f"{target} = tuple({target} if len({target}) < 2 else dict.fromkeys({target}))", 2)
+        writer.line("else:")
+        writer.line(f"{target} = ()", 2)
+
     def way(self, writer: Writer, path: str, form: str) -> tuple[str, Node]:
         """The expression of what is at a path, and the last node on the way or behind it."""
         out, names = split_path(path)
+        if not names and form == "value" and out < len(self.nodes) and self.nodes[out].bare:
+            return around(out), self.nodes[out]
         if not names or out >= len(self.nodes) or any(name == "*" or name.isdecimal() for name in names):
             raise Untyped
         node, found = self.nodes[out], around(out)
@@ -100,6 +130,16 @@ class Records(Reach):
             return f"{found}.{last}", node
         held = writer.fresh("t")
         return f"(None if ({held} := {found}) is None else {held}.{last})", node
+
+
+def _inner(path: str) -> bool:
+    """Whether a path goes into the element itself."""
+    out, names = split_path(path)
+    return out == 0 and bool(names)
+
+
+def _no_getter(row: Any, up: Any, ctx: Any) -> Any:
+    raise Untyped
 
 
 def _build(maker: Maker, filled: dict[str, int], reach: Records) -> Build:
@@ -154,27 +194,59 @@ def _listed(
     return listed
 
 
-def _cell(linked: Linked, reach: Records) -> Callable[[Any, Context, tuple[str, ...]], Any]:
-    """The function that makes the cell of a part."""
+def _piece(linked: Linked, first: Linked, node: Node) -> Piece:
+    """How the cells of a part are made."""
+    maker, reach = linked.maker, Records(node)
     filled = {name: i for i, name in enumerate(linked.attributes) if i not in linked.positions}
-    if linked.positions and linked.maker.each:
+    if len(linked.attributes) != len(first.attributes) or (filled and whole_keys(first)):
         raise Untyped
-    listed = _listed(linked.maker, filled, reach)
-    if linked.part.many:
-        return lambda row, ctx, key: listed(row, None, ctx, key)
-    if linked.maker.each or linked.maker.where is not None:
+    if linked.positions and maker.each and not _same(linked, first):
+        # Every entry says itself whose it is.
         raise Untyped
-    build = _build(linked.maker, filled, reach)
-    return lambda row, ctx, key: build(row, None, ctx, key)
+    if not maker.each and maker.where is None:
+        return Piece(linked, _build(maker, filled, reach))
+    if not linked.part.many:
+        raise Untyped
+    if len(maker.spec.lists()) != 1 or maker.spec.where:
+        return Piece(linked, _listed(maker, filled, reach), listed=True)
+    writer = Writer(maker.env, reach)
+    found, node = reach.way(writer, maker.spec.lists()[0], "list")
+    writer.line(f"return {found} or ()")
+    entries = writer.finish("row, up")
+    return Piece(linked, _build(maker, filled, Records(node, *reach.nodes)), entries=entries)
+
+
+def _same(linked: Linked, first: Linked) -> bool:
+    """Whether the entries of a list say the key of their row: then whose they are is known already."""
+    if linked.positions != first.positions or first.maker.each:
+        return False
+    depth = "^" * len(linked.maker.spec.lists())
+    return all(_alike(_told(linked, i), _told(first, i), depth) for i in linked.positions)
+
+
+def _alike(inner: FieldSpec | None, outer: FieldSpec | None, depth: str) -> bool:
+    """Whether an attribute of an entry is read as one of its row is, so many lists further out."""
+    if inner is None or outer is None:
+        return False
+    if outer.const is not None:
+        return inner == outer
+    moved = isinstance(outer.path, str) and inner.path == depth + outer.path
+    return moved and inner.model_copy(update={"path": outer.path}) == outer
+
+
+def _told(linked: Linked, position: int) -> FieldSpec | None:
+    """How the part of a key at a position is read."""
+    name = linked.attributes[position]
+    return next((one.spec for one in linked.maker.attributes if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """How the answers of a read are decoded where certain parts are wanted, and how their rows are made of records."""
+    """How the answers of a read are decoded where certain parts are wanted, and how cells are filled from the records."""
 
-    provenance: Getter
     told: Getter
-    cells: tuple[tuple[Linked, Callable[[Any, Context, tuple[str, ...]], Any]], ...]
+    """What a record says of its own key: the parts at the positions of the first part."""
+    fill: Fill
     answer: Callable[[bytes], tuple[list[Any], Any] | None]
     """A body's rows, and of the rest what paging needs, as it is; None where it has not this shape."""
 
@@ -200,17 +272,18 @@ def typed(
             found, node = "row", root
         heads = [(split_path(path)[1], _reader(path, root, env)) for path in paging]
         reach = Records(node)
-        provenance = _provenance(row.provenance, env, f"{place}.provenance", reach)
         known = {one.name: one for one in first.maker.attributes}
         keys = [known[first.attributes[i]] for i in first.positions]
         told = values_maker(keys, env, first.maker.place, reach)
-        cells = tuple((linked, _cell(linked, reach)) for linked in parts if linked.part.type in wants)
+        pieces = [_piece(linked, first, node) for linked in parts if linked.part.type in wants]
+        provenance = _provenance(row.provenance, env, f"{place}.provenance", reach)
+        fill = filler(first, told, provenance, pieces, env)
         record: Any = root.record()
     except (Untyped, ValueError, TypeError):
         return None
     writer.line(f"return {found}")
     shape = record if node is not root else list[record] | record
-    return Typed(provenance, told, cells, _answers(shape, writer.finish("row"), heads))
+    return Typed(told, fill, _answers(shape, writer.finish("row"), heads))
 
 
 def _reader(path: str, root: Node, env: Environment) -> Callable[[Any], Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.crosswalk.database import Database, parsed, shown
 from gateway.crosswalk.store import CrosswalkError, Store
 from gateway.crosswalk.waiting import MOST_CANDIDATES, Note, Waiting
+from gateway.database import Database, parsed, shown
 from schema.base import MatchRule
 from schema.errors import ConfigError
 from schema.matching import Entry, Reason, Unmatched

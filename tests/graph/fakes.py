@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import Any
 
 import orjson
-from graphql import DocumentNode, ExecutionResult, GraphQLError, execute, parse, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, parse, validate
+from graphql.execution import experimental_execute_incrementally as execute
 
 from gateway.operations import Operations
 from gateway.request import GraphQLRequest
@@ -142,11 +144,17 @@ PLANNED: Counter[str | None] = Counter()
 """How often operations were executed by their plan (None), and why others were not."""
 
 
+@lru_cache(64)
+def valid(document: str) -> DocumentNode:
+    """A valid document; the same for the same text, so that it keeps its plan."""
+    parsed = parse(document)
+    assert validate(graphql_schema(), parsed) == []
+    return parsed
+
+
 async def ask(ctx: Context, document: str, **variables: Any) -> ExecutionResult:
     """Run a document as the engine does; it must be valid. Both executors must say the same."""
-    schema = graphql_schema()
-    parsed = parse(document)
-    assert validate(schema, parsed) == []
+    schema, parsed = graphql_schema(), valid(document)
     hooks = Operations(schema)
     hooks.begin(ctx, hooks.describe(parsed), GraphQLRequest(document, variables=variables))
     executed = await EXECUTION.execute(parsed, ctx, variables)
@@ -170,7 +178,8 @@ async def _compare(
     schema, calls, flawed = graphql_schema(), list(ctx.calls), ctx.flawed
     ctx.forget_notes()
     running = execute(schema, parsed, context_value=ctx, variable_values=variables)
-    reference = running if isinstance(running, ExecutionResult) else await running
+    reference = await running if isawaitable(running) else running
+    assert isinstance(reference, ExecutionResult)
     reference.extensions = Operations(schema).extensions(ctx)
     assert orjson.dumps(planned.data) == orjson.dumps(reference.data), (planned.data, reference.data)
     assert _told(planned) == _told(reference), (planned.errors, reference.errors)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.crosswalk.waiting import Note
+from gateway.database import Database
 from resolvers.context import Context
 from schema.base import SystemKind
 from schema.errors import SourceUnavailable

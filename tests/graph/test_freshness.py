@@ -521,4 +521,4 @@ async def test_a_value_at_hand_is_noted_too() -> None:
     ctx = over(cache)
     result = await ask(ctx, f"{{ {ORDER} {{ execution {{ percentComplete }} }} }}")
     assert [(entry["ageSeconds"], entry["reason"]) for entry in unmet(result)] == [(70, "TIMEOUT")]
-    assert [(call.upstream, call.l1) for call in ctx.calls if call.system == "MES"] == [(0, 1)]
+    assert [(call.tally.calls, call.tally.l1) for call in ctx.calls if call.system == "MES"] == [(0, 1)]

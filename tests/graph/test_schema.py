@@ -131,7 +131,7 @@ def test_whatever_pages_takes_first_and_after() -> None:
 def test_roots_that_ask_systems_may_be_null() -> None:
     """One dead system must not null the whole answer: a root is nullable, a connection, or the gateway's own."""
     assert SCHEMA.query_type is not None
-    own = {"nodes", "viewer", "sourceSystems", "_entities", "_service"}
+    own = {"nodes", "viewer", "sourceSystems", "_entities", "_service", "webhookSubscriptions"}
     strict = [
         name
         for name, field in SCHEMA.query_type.fields.items()
@@ -167,19 +167,31 @@ def test_nodes_have_ids() -> None:
 def test_custom_scalars_say_where_they_are_specified() -> None:
     """Custom scalars carry @specifiedBy."""
     scalars = [kind for kind in own_types() if isinstance(kind, GraphQLScalarType)]
-    assert {scalar.name for scalar in scalars} == {"Date", "DateTime", "Decimal", "Duration", "UnitCode"}
+    assert {scalar.name for scalar in scalars} == {
+        "Date",
+        "DateTime",
+        "Decimal",
+        "Duration",
+        "JSON",
+        "UnitCode",
+    }
     assert [scalar.name for scalar in scalars if not scalar.specified_by_url] == []
 
 
 def test_mutations_take_one_input_and_give_a_payload() -> None:
-    """A mutation has one argument, 'input', never null, and answers with a WritePayload."""
+    """A mutation has one argument, 'input', never null, and answers with errors for the user.
+
+    What is written to a system answers with a WritePayload; webhooks are the gateway's own.
+    """
     assert SCHEMA.mutation_type is not None
     for name, field in SCHEMA.mutation_type.fields.items():
         assert list(field.args) == ["input"], name
         assert isinstance(field.args["input"].type, GraphQLNonNull)
         payload = get_named_type(field.type)
         assert isinstance(payload, GraphQLObjectType)
-        assert "WritePayload" in [interface.name for interface in payload.interfaces]
+        assert {"userErrors", "clientMutationId"} <= set(payload.fields)
+        own = name.startswith("webhook")
+        assert ("WritePayload" in [interface.name for interface in payload.interfaces]) is not own
 
 
 def test_what_every_relay_subgraph_has_is_shareable() -> None:

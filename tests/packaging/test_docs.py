@@ -17,9 +17,10 @@ OTHER_MODULES = {
     "environment.py",
     "reference.py",
     "serving.py",
+    "sorting.py",
     "worker.py",
 }
-"""Their words in capitals are names of variables and systems."""
+"""Their words in capitals are names of variables and systems, and the reasons for which messages are parked."""
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -64,6 +64,7 @@ def happen(world: World, draft: Draft) -> Movement:
         put(world, lot, movement.source, -movement.quantity)
         put(world, lot, movement.target, movement.quantity)
         _note(world, movement)
+        world.tell("moved", movement, movement.occurred_at)
     return movement
 
 
@@ -81,9 +82,11 @@ def settle(world: World, movement: Movement, at: datetime) -> None:
     """The ERP books a movement, and the order or shipment it belongs to knows."""
     lot = world.lots[LotKey(movement.item, movement.lot)]
     world.ledger.post(movement, home(world, lot), at)
+    world.tell("booked", movement, at)
     order = world.orders.get(movement.order)
     if order is not None and movement.signed:
         _settle_order(order, movement, at)
+        world.tell("order", order, at)
     shipment = world.shipments.get(movement.shipment)
     if shipment is not None:
         shipment.issue_document, shipment.issued_at = movement.document, at

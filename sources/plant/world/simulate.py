@@ -12,6 +12,7 @@ from sources.plant.world.motion import ISSUE, RECEIPT, SHIP, TRANSFER, Draft, ha
 from sources.plant.world.packing import pack
 from sources.plant.world.places import LETTERS, line_side
 from sources.plant.world.production import COMPLETED, CREATED, IN_PROGRESS, RELEASED, Order
+from sources.plant.world.quality import Hold
 from sources.plant.world.seed_orders import add_report, release
 from sources.plant.world.tracking import claim, new_tracker
 from sources.plant.world.trade import Shipment
@@ -34,9 +35,19 @@ def start(world: World) -> None:
         elif order.state == CREATED:
             due = max(order.planned_start - timedelta(days=1), begin + timedelta(hours=1))
             world.plan(due, partial(_release, world, order))
+    held = [hold for hold in world.holds.values() if hold.state == "ENFORCED" and hold.scope == "LOT"]
+    for n, hold in enumerate(held):
+        world.plan(begin + timedelta(minutes=30 + 55 * n), partial(_let_go, world, hold))
     for n, shipment in enumerate(world.shipments.values()):
         if shipment.tracker is not None and shipment.status != "DELIVERED":
             _move_on(world, begin + timedelta(minutes=20 + n % 90), shipment)
+
+
+def _let_go(world: World, hold: Hold, now: datetime) -> None:
+    """The laboratory gives a lot free again; warehouse and books follow later, if ever."""
+    hold.state, hold.released_at, hold.changed_at = "RELEASED", now, now
+    hold.version += 1
+    world.tell("hold", hold, now)
 
 
 def _again(world: World, at: datetime, order: Order) -> None:
@@ -53,6 +64,7 @@ def _release(world: World, order: Order, now: datetime) -> None:
     letter = LETTERS[order.plant]
     add_output(world, order, f"{letter}{area_of(world, order)}-0{int(order.number) % 5 + 1}-01")
     _begin_at(world, order, order.planned_start)
+    world.tell("order", order, now)
 
 
 def _lag(world: World) -> timedelta:
@@ -71,6 +83,7 @@ def _begin(world: World, order: Order, now: datetime) -> None:
         settle_later(world, happen(world, draft), draft.lag)
         link(world, order, lot, component.required)
     order.operations[0].actual_start = now
+    world.tell("started", order, now)
     _again(world, now + timedelta(minutes=15), order)
 
 
@@ -90,6 +103,8 @@ def _report(world: World, order: Order, now: datetime) -> None:
         _use(world, order, good / operation.quantity, now)
     if operation is order.operations[-1]:
         _make(world, order, good, now, final=good == left)
+    if operation.status == "COMPLETED":
+        world.tell("ended", order, now, operation)
     if order.operations[-1].status != "COMPLETED":
         _again(world, now + timedelta(minutes=25), order)
 
@@ -134,6 +149,7 @@ def _pack_up(world: World, shipment: Shipment, order: Order, now: datetime) -> N
     shipment.tracker = new_tracker(world, shipment, now + timedelta(hours=40))
     claim(world, shipment, shipment.tracker, "pre_transit", now)
     world.add_shipment(shipment)
+    world.tell("shipment", shipment, now)
     _move_on(world, now + timedelta(minutes=60), shipment)
 
 
@@ -161,6 +177,7 @@ def _dock(world: World, shipment: Shipment, now: datetime) -> None:
     shipment.status = NEXT_STAGE[shipment.status]
     shipment.changed_at = now
     shipment.version += 1
+    world.tell("shipment", shipment, now)
     if shipment.status == "STAGED":
         shipment.staged_at = now
     elif shipment.status == "LOADED":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from threading import Lock
+from typing import Any
 
 from sources.plant.world.clock import Clock
 from sources.plant.world.ledger import Ledger
@@ -18,6 +20,16 @@ from sources.plant.world.quality import Hold, Inspection
 from sources.plant.world.trade import Maintenance, PurchaseOrder, SalesOrder, Shipment
 
 Happening = Callable[[datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that just happened: a word for it, the thing it happened to, a part of that, and when it truly was."""
+
+    kind: str
+    thing: Any
+    at: datetime
+    part: Any = None
 
 
 class World:
@@ -52,6 +64,7 @@ class World:
         self.holds_by: dict[str, dict[str, list[Hold]]] = defaultdict(lambda: defaultdict(list))
         self.maintenance: dict[str, Maintenance] = {}
         self.maintenance_of: dict[str, list[Maintenance]] = defaultdict(list)
+        self.listeners: list[Callable[[Told], None]] = []
         self._agenda: list[tuple[datetime, int, Happening]] = []
         self._planned = 0
         self._lock = Lock()
@@ -125,6 +138,11 @@ class World:
     def now(self) -> datetime:
         """World time."""
         return self.clock.now()
+
+    def tell(self, kind: str, thing: Any, at: datetime, part: Any = None) -> None:
+        """Let those who listen know; before anybody does, nothing is kept of it."""
+        for listener in self.listeners:
+            listener(Told(kind, thing, at, part))
 
     def plan(self, at: datetime, happening: Happening) -> None:
         """Let something happen at a time; what is due at the same time happens in the order planned."""

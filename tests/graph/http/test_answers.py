@@ -289,3 +289,47 @@ async def test_the_lane_reaches_the_calls() -> None:
     cache = FakeCache()
     await post(cache, CARD, headers={"crossdock-lane": "background"})
     assert {batch.lane.name for _, _, batch in cache.calls} == {"BACKGROUND"}
+
+
+async def test_a_cost_is_told_where_it_is_asked_for() -> None:
+    """What was reckoned and what was asked, system by system, whatever executed it; such an answer is not kept."""
+    cache = FakeCache(lasting={"ERP": (60.0, 20.0), "MES": (60.0, 20.0)})
+    for more in ("", " __schema { queryType { name } }"):
+        query = CARD.removesuffix("}") + more + "}"
+        response = await post(cache, query, extensions={"crossdock": {"cost": True}})
+        assert response.json()["extensions"] == {
+            "cost": {
+                "requested": {
+                    "calls": 3,
+                    "rows": 3,
+                    "systems": [
+                        {"system": "ERP", "calls": 1, "rows": 1},
+                        {"system": "MES", "calls": 2, "rows": 2},
+                    ],
+                },
+                "actual": {
+                    "calls": 2,
+                    "systems": [{"system": "ERP", "calls": 1}, {"system": "MES", "calls": 1}],
+                },
+            }
+        }
+        assert kept(response) == ("no-store", None)
+    both = (await post(cache, CARD, extensions={"crossdock": {"cost": True, "trace": True}})).json()
+    assert both["extensions"].keys() == {"cost", "crossdock"}
+    assert "extensions" not in (await post(cache, CARD, extensions={"crossdock": {"cost": False}})).json()
+
+
+async def test_a_cost_names_the_operation_that_ran() -> None:
+    """Of several operations in a document each has its own price, by its own variables."""
+    query = (
+        f"query One {{ {ORDER} {{ planning {{ priority }} }} }}"
+        " query Many($n: Int!) { shipments(first: $n) { nodes { number } } }"
+    )
+    rows = []
+    for name, variables in (("One", {}), ("Many", {"n": 7}), ("Many", {"n": 9})):
+        asked = {"crossdock": {"cost": True}}
+        response = await post(FakeCache(), query, operationName=name, variables=variables, extensions=asked)
+        answer = response.json()
+        rows.append([one["rows"] for one in answer["extensions"]["cost"]["requested"]["systems"]])
+    assert rows[1:] == [[7], [9]]
+    assert rows[0] != [7]

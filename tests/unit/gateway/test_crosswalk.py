@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from gateway.app import make_crosswalk
 from gateway.cli import app
 from gateway.config import load_settings
-from gateway.crosswalk.database import Database
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
 from gateway.crosswalk.table import make_table, touched
 from gateway.crosswalk.waiting import Note, Waiting
+from gateway.database import Database
 from gateway.problems import SettingsError
 from gateway.tomlfile import parse_toml
 from schema.errors import ConfigError, CrossdockError

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cache.layer import Caching
+from gateway.cache.lull import Lull
 from gateway.cache.memory import Memory
 from gateway.cache.reading import Tiers
 from gateway.cache.store import Store
@@ -83,11 +84,13 @@ class World:
 class Bench:
     """A cached read over a world."""
 
-    def __init__(self, *, rule: CacheRule = RULE, store: Store | None = None, **settings: Any) -> None:
+    def __init__(
+        self, *, rule: CacheRule = RULE, store: Store | None = None, lull: Lull | None = None, **settings: Any
+    ) -> None:
         self.clock = Clock()
         self.world = World(self.clock)
         self.memory = Memory(clock=self.clock)
-        self.caching = Caching(Tiers(self.memory, store, self.clock))
+        self.caching = Caching(Tiers(self.memory, store, self.clock, lull=lull or Lull(longest=0.0)))
         config = SystemConfig(
             code="ERP", adapter="rest", kind=SystemKind.ERP, cache={"Item": rule}, **settings
         )

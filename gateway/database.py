@@ -2,19 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     Connection,
     Engine,
-    Integer,
     MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
     create_engine,
     event,
     text,
@@ -22,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from schema.errors import ConfigError
 
@@ -33,39 +28,13 @@ _LOCK = 0x43524F53
 """Number of the advisory lock under which the tables are made, so that workers starting together do not collide."""
 
 METADATA = MetaData()
-CROSSWALK = Table(
-    "crosswalk",
-    METADATA,
-    Column("system", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("theirs", Text, primary_key=True),
-    Column("ours", Text, nullable=False),
-    Column("matched_by", Text, nullable=False),
-    Column("confirmed", Boolean, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    UniqueConstraint("system", "kind", "ours"),
-)
-UNMATCHED = Table(
-    "crosswalk_unmatched",
-    METADATA,
-    Column("system", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("raw", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("count", Integer, nullable=False),
-    Column("first_seen", Text, nullable=False),
-    Column("last_seen", Text, nullable=False),
-    Column("candidates", Text, nullable=False),
-)
-VERSION = Table(
-    "crosswalk_version",
-    METADATA,
-    Column("one", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
-)
+"""Every table of the gateway; each room that keeps something adds its own."""
+_PREPARED: list[str] = []
+
+
+def prepared(statement: str) -> None:
+    """Run a statement once the tables are there, at every start: it must not mind having been run before."""
+    _PREPARED.append(statement)
 
 
 def parsed(url: str) -> URL:
@@ -88,15 +57,16 @@ def shown(url: URL) -> str:
 
 _PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 """A server that is gone without a word must not hold up a gateway that wants to stop."""
-_FIRST_VERSION = "INSERT INTO crosswalk_version (one, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
 
 
 class Database:
-    """One engine, made on first use. Calls block: run them in a thread."""
+    """One engine, made on first use. Calls block: run them in a thread. Any number of threads may."""
 
     def __init__(self, url: str = MEMORY) -> None:
         self.url = parsed(url)
         self._engine: Engine | None = None
+        # A database in memory is one connection, which two threads must not use at once.
+        self._turn: AbstractContextManager[Any] = RLock() if _in_memory(self.url) else nullcontext()
 
     def open(self) -> None:
         """Connect, and make the tables that are missing. Raises ConfigError, which shows no secret."""
@@ -106,7 +76,10 @@ class Database:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 for table in METADATA.sorted_tables:
                     connection.execute(CreateTable(table, if_not_exists=True))
-                connection.execute(text(_FIRST_VERSION))
+                    for index in sorted(table.indexes, key=lambda index: str(index.name)):
+                        connection.execute(CreateIndex(index, if_not_exists=True))
+                for statement in _PREPARED:
+                    connection.execute(text(statement))
         except (SQLAlchemyError, OSError) as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             raise ConfigError(
@@ -123,13 +96,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A short transaction that only reads."""
-        with self._made().connect() as connection, connection.begin():
+        with self._turn, self._made().connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A short transaction; committed at the end, rolled back where something is raised."""
-        with self._made().connect().execution_options(writes=True) as connection, connection.begin():
+        made = self._made()
+        with self._turn, made.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
 
     def _made(self) -> Engine:
@@ -137,6 +111,10 @@ class Database:
             sqlite = self.url.get_backend_name() == "sqlite"
             self._engine = _sqlite(self.url) if sqlite else _postgres(self.url)
         return self._engine
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
 def _postgres(url: URL) -> Engine:
@@ -153,7 +131,7 @@ def _postgres(url: URL) -> Engine:
 
 def _sqlite(url: URL) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
-    if url.database in (None, "", ":memory:"):
+    if _in_memory(url):
         options["poolclass"] = StaticPool
     engine = create_engine(url, **options)
 
