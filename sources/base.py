@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schema.base import KEYS, SourceOutcome
-from schema.matching import Entry, Matched, Unmatched
+from schema.matching import Matched, Unmatched
 from sources.commands import CommandPort
 from sources.events import Message, Told
 from sources.references import KINDS
@@ -352,18 +352,6 @@ class Layer(Protocol):
 
     def search(self, config: SystemConfig, search: Search, fetch: Listing) -> Listing:
         """The list with the layer around it."""
-        ...
-
-
-class Crosswalk(Protocol):
-    """What is known of keys that the systems and we name differently."""
-
-    def entry(self, system: str, kind: str, theirs: str) -> Entry | None:
-        """The entry of a system's key."""
-        ...
-
-    def report(self, unmatched: Unmatched) -> None:
-        """Take a key that could not be matched."""
         ...
 
 

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 class Command:
     """One write. Values are JSON values in the words of the model (``schema.commands.Kind``).
 
-    ``target`` is the id of the object in the gateway, ``parts`` its key in the system's spelling. ``key`` is the same for
+    ``target`` is the id of the object in the gateway, ``parts`` its key as reads are asked by it: as the crosswalk calls
+    it, and spelled already unless the adapter spells by itself. ``key`` is the same for
     every attempt and reaches the owner where it takes one; ``reference`` is shorter text (at most 32 characters) that
     goes into a field of the source document, so that a probe finds it. ``deadline`` is a ``time.monotonic()`` instant.
     """

@@ -1,11 +1,24 @@
 """From a system's own key to ours: the crosswalk first, then the system's spelling. Pure."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from schema.base import MatchRule, join_key, split_key
 from schema.matching import Entry, Matched, Reason, Unmatched
-from sources.base import Crosswalk, Source
+from sources.base import Source
 from sources.spelling import KeySpelling, Spelling, loses
+
+
+class Crosswalk(Protocol):
+    """What is known of keys that the systems and we name differently."""
+
+    def entry(self, system: str, kind: str, theirs: str) -> Entry | None:
+        """The entry of a system's key."""
+        ...
+
+    def report(self, unmatched: Unmatched) -> None:
+        """Take a key that could not be matched."""
+        ...
 
 
 class _Empty:
