@@ -20,6 +20,7 @@ from gateway.cache.memory import Memory
 from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
 from gateway.cache.redis import RedisStore
+from gateway.commands.making import Writes
 from gateway.config import Settings, adapter_class
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
@@ -152,6 +153,18 @@ def make_catalog(
     return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources), *layers], crosswalk, quota)
 
 
+def make_writes(
+    settings: Settings, catalog: Catalog, crosswalk: CrosswalkService, caching: Caching
+) -> Writes | None:
+    """Where writes are kept and carried to their owners; None without a database: accepted must mean kept."""
+    url = settings.database_url
+    if url is None:
+        return None
+    sources = [system.source for system in catalog.systems.values()]
+    theirs = crosswalk.layer(sources).theirs
+    return Writes(url.get_secret_value(), settings.writes, catalog, theirs, caching.invalidate)
+
+
 def make_crosswalk(settings: Settings) -> CrosswalkService:
     """The crosswalk where the settings say it is kept, else an empty one in memory; nothing is opened yet."""
     url = settings.database_url
@@ -177,6 +190,8 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     readiness = Readiness(catalog)
     incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate)
 
+    writes = make_writes(settings, catalog, crosswalk, caching)
+
     def make_context(http: Request) -> Context:
         return Context(
             catalog,
@@ -186,6 +201,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
             started=now(),
             lane=lane_of(http.headers),
             actor=actor_of(http.scope),
+            writes=None if writes is None else writes.service,
         )
 
     schema = graphql_schema()
@@ -214,6 +230,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         crosswalk.running,
         readiness.opening,
         incoming.running,
+        *([] if writes is None else [writes.running]),
     ]
     others = Starlette(routes=routes, middleware=middleware, lifespan=_all_of(lifespan))
     return Front(endpoint, others, answers)

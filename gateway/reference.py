@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from gateway.cache import policy
 from gateway.cache.policy import Policy
+from gateway.commands.settings import WriteSettings
 from gateway.config import CacheSettings, PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
@@ -109,7 +110,7 @@ def settings_page() -> str:
             {
                 n: f
                 for n, f in Settings.model_fields.items()
-                if n not in ("limits", "cache", "events", "webhooks", *CODED)
+                if n not in ("limits", "cache", "events", "webhooks", "writes", *CODED)
             },
         ),
         (
@@ -170,6 +171,12 @@ def _own_sections() -> list[_Section]:
             "Subscriptions whose results are sent to partners: see [webhooks](webhooks.md).",
             f"{PREFIX}WEBHOOKS__",
             dict(WebhookSettings.model_fields),
+        ),
+        (
+            "[writes]",
+            "How long writes are tried, and what of them is kept.",
+            f"{PREFIX}WRITES__",
+            dict(WriteSettings.model_fields),
         ),
     ]
 
