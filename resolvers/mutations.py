@@ -242,13 +242,13 @@ async def _submit(info: Info, name: str, id: str, input: Any) -> tuple[Submitted
     ctx: Context = info.context
     action = ACTIONS[name]
     place = next(field for field in ("order", "operation", "shipment") if hasattr(input, field))
+    if ctx.writes is None:
+        return _refused(action, UserErrorCode.NOT_MAPPED, NO_WRITES), None
     try:
         key = decode_as(id, action.target, place, ctx.aliases)
     except BadId as error:
         said = f"{error} {error.hint}" if error.hint else str(error)
         return _refused(action, UserErrorCode.INVALID_INPUT, said, ("input", place)), None
-    if ctx.writes is None:
-        return _refused(action, UserErrorCode.NOT_MAPPED, NO_WRITES), key
     options: WriteOptions = input.options
     wanted = Wanted(
         name,
@@ -263,7 +263,8 @@ async def _submit(info: Info, name: str, id: str, input: Any) -> tuple[Submitted
     writes: Writes = ctx.writes
     submitted = await writes.submit(ctx.actor, wanted, ctx.bounds.deadline - MARGIN)
     _see(info, submitted)
-    return submitted, key
+    nobody = any(error.code is UserErrorCode.NOT_MAPPED for error in submitted.errors)
+    return submitted, None if nobody else key
 
 
 def _see(info: Info, submitted: Submitted) -> None:

@@ -4,7 +4,6 @@ Every step is on the disk before the next begins. What comes first is always wha
 have been carried out is never sent again, unless its owner honours keys or has shown that there is no trace of it.
 """
 
-import asyncio
 import logging
 import random
 import time
@@ -18,6 +17,7 @@ from gateway.commands.records import Trouble, Write, trouble_of
 from gateway.commands.rules import action_of, check_state, shows
 from gateway.commands.settings import WriteSettings
 from gateway.commands.store import WriteStore
+from gateway.commands.threads import in_thread
 from schema.base import join_key, split_key
 from schema.commands import CommandRefused, OutcomeUnknown
 from schema.errors import (
@@ -252,7 +252,7 @@ class Carrier:
         self, write: Write, step: Trouble | None = None, *, quiet: bool = False, **changes: Any
     ) -> Write:
         new = replace(write, **changes)
-        return await asyncio.to_thread(partial(self._store.note, new, self._clock(), step, quiet=quiet))
+        return await in_thread(partial(self._store.note, new, self._clock(), step, quiet=quiet))
 
 
 def _refused(error: SourceError) -> CommandRefused:

@@ -1,6 +1,5 @@
 """The writes that the settings ask for, and what runs with them for as long as the gateway does."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +9,7 @@ from gateway.commands.running import Runner
 from gateway.commands.service import WriteService
 from gateway.commands.settings import WriteSettings
 from gateway.commands.store import WriteStore
+from gateway.commands.threads import in_thread
 from gateway.database import Database
 from sources.catalog import Catalog
 from sources.writing import Outward, Takers
@@ -30,9 +30,9 @@ class Writes:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carries writes for as long as the application runs. Raises ConfigError without a database."""
-        await asyncio.to_thread(self.store.open)
+        await in_thread(self.store.open)
         try:
             async with self._runner.running():
                 yield
         finally:
-            await asyncio.to_thread(self.store.close)
+            await in_thread(self.store.close)

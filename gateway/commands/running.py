@@ -11,6 +11,7 @@ from gateway.commands.carrying import Carrier
 from gateway.commands.records import Write
 from gateway.commands.settings import WriteSettings
 from gateway.commands.store import LeaseLost, WriteStore
+from gateway.commands.threads import in_thread
 
 log = logging.getLogger("crossdock.writes")
 MOST = 32
@@ -75,7 +76,7 @@ class Runner:
     async def _claim(self, room: int) -> list[Write]:
         # A lease has a name of its own each time: what an earlier one of this worker wrote late must not count.
         holder = f"{self._worker}-{uuid4().hex[:8]}"
-        found = await asyncio.to_thread(self._store.claim, holder, self._clock(), self._rule.lease, room)
+        found = await in_thread(self._store.claim, holder, self._clock(), self._rule.lease, room)
         return [write for write in found if write.number not in self._at]
 
     async def _carry(self, write: Write) -> None:
@@ -98,7 +99,7 @@ class Runner:
 
     async def _let_go(self, number: str, holder: str) -> None:
         try:
-            await asyncio.to_thread(self._store.let_go, number, holder)
+            await in_thread(self._store.let_go, number, holder)
         except Exception as error:
             self._ill(error)
         self.moved(number)
@@ -111,7 +112,7 @@ class Runner:
             try:
                 for number, holder in held:
                     until = self._clock() + self._rule.lease
-                    await asyncio.to_thread(self._store.hold, [number], holder, until)
+                    await in_thread(self._store.hold, [number], holder, until)
             except Exception as error:
                 self._ill(error)
 
@@ -119,7 +120,7 @@ class Runner:
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             try:
-                await asyncio.to_thread(self._store.tidy, self._clock() - self._rule.keep)
+                await in_thread(self._store.tidy, self._clock() - self._rule.keep)
             except Exception as error:
                 self._ill(error)
 

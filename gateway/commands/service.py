@@ -13,6 +13,7 @@ from gateway.commands.records import ENDED, Step, Trouble, Write, digest_of, tro
 from gateway.commands.rules import action_of, check_state, check_values
 from gateway.commands.settings import WriteSettings
 from gateway.commands.store import WriteStore
+from gateway.commands.threads import in_thread
 from resolvers.context import Actor
 from resolvers.mutations import Submitted, Wanted
 from resolvers.tokens import write_token
@@ -88,7 +89,7 @@ class WriteService:
                 return _rejected(checked.trouble, action)
             return Submitted(WriteOutcome.DRY_RUN_OK)
         write = self._new(actor, wanted, digest, checked)
-        accepted = await asyncio.to_thread(self._store.accept, write, self._clock() - self._rule.keep_keys)
+        accepted = await in_thread(self._store.accept, write, self._clock() - self._rule.keep_keys)
         if accepted.digest != digest:
             return _rejected(_mismatch(), action)
         self._look()
@@ -96,9 +97,9 @@ class WriteService:
 
     async def of_subjects(self, targets: Sequence[str]) -> dict[str, list[IntegrationTransaction]]:
         """The latest writes on some objects, by id, the newest first."""
-        found = await asyncio.to_thread(self._store.of_subjects, targets, MOST_SHOWN)
+        found = await in_thread(self._store.of_subjects, targets, MOST_SHOWN)
         numbers = [write.number for writes in found.values() for write in writes]
-        steps = await asyncio.to_thread(self._store.steps, numbers) if numbers else {}
+        steps = await in_thread(self._store.steps, numbers) if numbers else {}
         return {
             target: [_transaction(write, steps[write.number]) for write in writes]
             for target, writes in found.items()
@@ -106,13 +107,13 @@ class WriteService:
 
     async def transaction(self, number: str) -> IntegrationTransaction | None:
         """One write."""
-        write = await asyncio.to_thread(self._store.write, number)
+        write = await in_thread(self._store.write, number)
         return None if write is None else await self._shown(write)
 
     async def _known(self, actor: Actor, wanted: Wanted, digest: str) -> Write | None:
         """The write that the key stands for. Raises CommandRefused where it is another one."""
         before = self._clock() - self._rule.keep_keys
-        known = await asyncio.to_thread(self._store.keyed, actor.subject, wanted.key, before)
+        known = await in_thread(self._store.keyed, actor.subject, wanted.key, before)
         if known is not None and known.digest != digest:
             raise _refusal(_mismatch())
         return known
@@ -171,7 +172,7 @@ class WriteService:
                 except TimeoutError:
                     event.clear()
                 event.clear()
-                now = await asyncio.to_thread(self._store.write, write.number)
+                now = await in_thread(self._store.write, write.number)
                 write = now or write
             return write
         finally:
@@ -180,7 +181,7 @@ class WriteService:
                 del self._waiting[write.number]
 
     async def _shown(self, write: Write) -> IntegrationTransaction:
-        steps = await asyncio.to_thread(self._store.steps, [write.number])
+        steps = await in_thread(self._store.steps, [write.number])
         return _transaction(write, steps[write.number])
 
 

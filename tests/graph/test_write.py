@@ -1,5 +1,6 @@
-"""Writes: until a system takes them, each is refused honestly and touches nothing."""
+"""Writes: where nobody takes them each is refused honestly and touches nothing."""
 
+from resolvers.mutations import NO_WRITES
 from tests.graph.fakes import context, data, hops
 from tests.graph.plant import systems
 
@@ -21,7 +22,7 @@ async def test_a_report_is_refused_and_touches_nothing() -> None:
     [error] = found["userErrors"]
     assert error == {
         "code": "NOT_MAPPED",
-        "message": "No connected system takes this write through this gateway yet.",
+        "message": NO_WRITES,
         "path": None,
         "system": "MES",
         "sourceCode": None,
