@@ -220,7 +220,8 @@ class Carrier:
             key=write.number,
             reference=write.number[:32],
             deadline=time.monotonic() + taker.timeout,
-            expected_version=write.expected_version,
+            # Where the owner compares versions nothing is overwritten blindly: not what changed since it was checked.
+            expected_version=write.expected_version or (write.before if taker.port.versioned else None),
         )
 
     async def _later(
