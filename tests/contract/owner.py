@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.tomlfile import parse_toml
+from gateway.tomlfile import TomlFile, parse_toml
 
 OK, BUSY, REFUSED, BROKEN, LOST, RESET, EARLY, HANG, LATE, SLOW = (
     "ok",
@@ -226,6 +226,6 @@ def table(owner: Owner, extra: str, settle: float = 0.5) -> str:
     return TABLE.format(url=owner.url, extra=extra, settle=settle)
 
 
-def parsed(owner: Owner, extra: str, settle: float = 0.5) -> Any:
+def parsed(owner: Owner, extra: str, settle: float = 0.5) -> TomlFile:
     """The same as the gateway reads it."""
     return parse_toml(table(owner, extra, settle), "owner.toml")

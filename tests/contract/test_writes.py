@@ -13,6 +13,7 @@ import pytest
 from gateway.app import make_crosswalk, make_sources
 from gateway.commands.making import Writes
 from gateway.config import Settings, load_settings
+from gateway.tomlfile import TomlFile
 from resolvers.context import Actor
 from resolvers.mutations import Submitted, Wanted
 from schema.base import Plant
@@ -85,9 +86,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def rigged(owner: Owner, url: str, extra: str = KEYED, **more: Any) -> AsyncIterator[Rig]:
+async def rigged(
+    owner: Owner, url: str, extra: str = KEYED, settle: float = 0.5, settings: TomlFile | None = None
+) -> AsyncIterator[Rig]:
     """A running worker."""
-    rig = Rig(load_settings(parsed(owner, extra, **more), {}), url)
+    rig = Rig(load_settings(settings or parsed(owner, extra, settle), {}), url)
     await rig.catalog.open()
     try:
         async with rig.writes.running():
@@ -325,3 +328,23 @@ async def test_waiting_ends_when_the_time_is_up(url: str) -> None:
         assert said.transaction is not None
         assert (await rig.ended(said.transaction.number)).state in (State.APPLIED, State.RECONCILED)
         assert len(owner.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"), [(BUSY, State.DEAD_LETTERED), (LOST, State.OUTCOME_UNKNOWN)], ids=["busy", "lost"]
+)
+async def test_after_too_long_a_write_is_given_up_visibly(fault: str, state: State, tmp_path: Path) -> None:
+    """What was surely not carried out is a dead letter; what nobody knows of stays unknown. Others go on after it."""
+    url = f"sqlite:///{tmp_path}/writes.db"
+    faults = [fault]
+    async with owning(fault=lambda: faults[0]) as owner:
+        owner.keyed = False
+        settings = parsed(owner, KEYED)
+        settings.data["writes"]["give_up_after"] = 0.5
+        async with rigged(owner, url, settings=settings) as rig:
+            said = await rig.submit(report("1", 5, "k", State.APPLIED))
+            assert said.transaction is not None
+            assert said.transaction.state is state
+            assert said.errors[0].code in (UserErrorCode.RATE_LIMITED, UserErrorCode.OUTCOME_UNKNOWN)
+            faults[0] = OK
+            assert (await rig.submit(report("1", 6, "n", State.APPLIED))).outcome is WriteOutcome.APPLIED
