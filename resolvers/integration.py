@@ -35,7 +35,7 @@ async def transactions(row: ProductionOrder, info: Info) -> list[IntegrationTran
     """Writes on the order and its operations on their way to their owners, the newest first."""
     ctx: Context = info.context
     at(info).loaders.unsteady()
-    ctx.bounds.collects = False
+    ctx.bounds.collects, ctx.momentary = False, True
     if ctx.writes is None:
         return []
     loader = ctx.memo.get(_BY_ORDER)

@@ -78,7 +78,7 @@ async def _kept(info: Info, key: str) -> IntegrationTransaction | None:
     """A write that the gateway keeps; how it stands is only true now."""
     ctx: Context = info.context
     at(info).loaders.unsteady()
-    ctx.bounds.collects = False
+    ctx.bounds.collects, ctx.momentary = False, True
     found: IntegrationTransaction | None = None
     if ctx.writes is not None:
         found = await ctx.writes.transaction(key)
