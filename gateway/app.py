@@ -21,6 +21,8 @@ from gateway.cache.memory import Memory
 from gateway.cache.policy import longest_life
 from gateway.cache.reading import Tiers
 from gateway.cache.redis import RedisStore
+from gateway.commands.making import Writes
+from gateway.commands.service import WriteService
 from gateway.config import Settings, adapter_class
 from gateway.crosswalk.service import CrosswalkService
 from gateway.crosswalk.store import Store
@@ -205,6 +207,18 @@ def make_catalog(
     return Catalog(sources, plants, settings.ownership, [crosswalk.layer(sources), *layers], crosswalk, quota)
 
 
+def make_writes(
+    settings: Settings, catalog: Catalog, crosswalk: CrosswalkService, caching: Caching
+) -> Writes | None:
+    """Where writes are kept and carried to their owners; None without a database: accepted must mean kept."""
+    url = settings.database_url
+    if url is None:
+        return None
+    sources = [system.source for system in catalog.systems.values()]
+    theirs = crosswalk.layer(sources).theirs
+    return Writes(url.get_secret_value(), settings.writes, catalog, theirs, caching.invalidate)
+
+
 def make_crosswalk(settings: Settings) -> CrosswalkService:
     """The crosswalk where the settings say it is kept, else an empty one in memory; nothing is opened yet."""
     url = settings.database_url
@@ -228,6 +242,7 @@ class Contexts:
         self._settings, self._catalog, self._now = settings, catalog, now
         self._happenings = LoggedEvents(events)
         self.webhooks: WebhookService | None = None
+        self.writes: WriteService | None = None
 
     def __call__(self, lane: Lane, actor: Actor, written: Written | None = None) -> Context:
         """A context for one operation."""
@@ -243,6 +258,7 @@ class Contexts:
             written=written,
             events=self._happenings,
             webhooks=self.webhooks,
+            writes=self.writes,
         )
 
 
@@ -260,7 +276,10 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
     readiness = Readiness(catalog)
     incoming = Incoming(settings, catalog, crosswalk, events, caching.invalidate, caching.tiers.store)
 
+    writes = make_writes(settings, catalog, crosswalk, caching)
     context_of = Contexts(settings, catalog, events, now)
+    if writes is not None:
+        context_of.writes = writes.service
 
     def make_context(http: HTTPConnection) -> Context:
         return context_of(lane_of(http.headers), actor_of(http.scope))
@@ -296,6 +315,7 @@ def create_app(settings: Settings, now: Callable[[], datetime] = UTC_NOW) -> Fro
         crosswalk.running,
         readiness.opening,
         incoming.running,
+        *([] if writes is None else [writes.running]),
         subscribing.running,
         *([webhooks.running] if webhooks is not None else []),
     ]

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Se
 
 from gateway.brokers.settings import BrokerConfig, bad_brokers
 from gateway.cache.settings import CacheSettings
+from gateway.commands.settings import WriteSettings
 from gateway.database import parsed
 from gateway.environment import overlay
 from gateway.events.settings import EventSettings, unsigned
@@ -117,9 +118,9 @@ class Settings(Table):
     )
     database_url: Annotated[SecretStr, AfterValidator(_known_database)] | None = Field(
         default=None,
-        description="Where the crosswalk and the unmatched keys are kept: `sqlite:////var/lib/crossdock/crossdock.db` "
-        "(one machine), or `postgresql://user:password@host/database`. Without it nothing is kept and no disk is "
-        "needed: every start begins with an empty crosswalk.",
+        description="Where the crosswalk, the unmatched keys and the writes are kept: `sqlite:////var/lib/crossdock/crossdock.db` "
+        "(one machine), or `postgresql://user:password@host/database`. Without it no disk is needed: every start begins "
+        "with an empty crosswalk, and no writes are taken.",
     )
     limits: Limits = Field(default=Limits(), description="What one request may cost.")
     streams: StreamSettings = Field(
@@ -134,6 +135,7 @@ class Settings(Table):
         default=SubscriptionSettings(),
         description="How many subscriptions there may be, and what waits for them.",
     )
+    writes: WriteSettings = Field(default=WriteSettings(), description="How writes reach their owners.")
     redis_url: str | None = Field(
         default=None,
         description="Redis that all workers share: `redis://host:6379/0`, or `rediss://` with TLS. Without it each "
@@ -362,7 +364,6 @@ def _bad_aliases(settings: Settings) -> list[_Finding]:
             mend = f'Write an id such as "po:1710/1000040"; {did_you_mean(prefix, NODES)}.'
             found.append((("aliases", alias), target, "is no id", mend))
         if ":" in alias:
-            found.append(
-                (("aliases", alias), alias, "cannot be told from an id", "Choose a name without a colon.")
-            )
+            mend = "Choose a name without a colon."
+            found.append((("aliases", alias), alias, "cannot be told from an id", mend))
     return found

@@ -62,8 +62,10 @@ _PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 class Database:
     """One engine, made on first use. Calls block: run them in a thread. Any number of threads may."""
 
-    def __init__(self, url: str = MEMORY) -> None:
+    def __init__(self, url: str = MEMORY, *, durable: bool = False) -> None:
+        """With ``durable`` what was committed outlives a power cut, at the price of waiting for the disk."""
         self.url = parsed(url)
+        self._durable = durable
         self._engine: Engine | None = None
         # A database in memory is one connection, which two threads must not use at once.
         self._turn: AbstractContextManager[Any] = RLock() if _in_memory(self.url) else nullcontext()
@@ -109,7 +111,7 @@ class Database:
     def _made(self) -> Engine:
         if self._engine is None:
             sqlite = self.url.get_backend_name() == "sqlite"
-            self._engine = _sqlite(self.url) if sqlite else _postgres(self.url)
+            self._engine = _sqlite(self.url, self._durable) if sqlite else _postgres(self.url)
         return self._engine
 
 
@@ -129,7 +131,7 @@ def _postgres(url: URL) -> Engine:
         ) from None
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, durable: bool) -> Engine:
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
     if _in_memory(url):
         options["poolclass"] = StaticPool
@@ -140,7 +142,7 @@ def _sqlite(url: URL) -> Engine:
         # We begin transactions ourselves: sqlite3 would begin them late, and a write after a read may then be refused.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL").close()
-        connection.execute("PRAGMA synchronous=NORMAL").close()
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}").close()
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,7 +84,9 @@ def simulated_settings(
             if table["adapter"] == "rest"
         }
         ports = {code: bound.getsockname()[1] for code, bound in sockets.items()}
-        settings = load_settings(TomlFile(file.name, at_ports(data, ports), file.lines), options=options)
+        kept = stack.enter_context(TemporaryDirectory(prefix="crossdock-demo-"))
+        moved = {"database_url": f"sqlite:///{kept}/crossdock.db", **at_ports(data, ports)}
+        settings = load_settings(TomlFile(file.name, moved, file.lines), options=options)
         stack.enter_context(simulated(plant, sockets))
         for bound in sockets.values():
             # The child has its own; as long as ours is open too, a stopped system would still accept connections.

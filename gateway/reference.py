@@ -15,6 +15,7 @@ from gateway.brokers.settings import BrokerConfig
 from gateway.cache import policy
 from gateway.cache.policy import Policy
 from gateway.cache.settings import CacheSettings
+from gateway.commands.settings import WriteSettings
 from gateway.config import PlantSettings, Settings, adapter_class
 from gateway.environment import CODED, PREFIX
 from gateway.events.settings import EventSettings
@@ -110,7 +111,7 @@ month_days = [-2, -1, 1]     # the last two days and the first
 start = "18:00"
 end = "06:00"                # of the next morning
 ```"""
-_TABLES = ("limits", "streams", "cache", "events", "subscriptions", "webhooks", *CODED)
+_TABLES = ("limits", "streams", "cache", "events", "subscriptions", "webhooks", "writes", *CODED)
 _BROKERS: _Section = (
     "[brokers.NAME]",
     "One table for each message broker at which systems publish. See [events](events.md).",
@@ -198,6 +199,12 @@ def _own_sections() -> list[_Section]:
             "Subscriptions whose results are sent to partners: see [webhooks](webhooks.md).",
             f"{PREFIX}WEBHOOKS__",
             dict(WebhookSettings.model_fields),
+        ),
+        (
+            "[writes]",
+            "How long writes are tried, and what of them is kept.",
+            f"{PREFIX}WRITES__",
+            dict(WriteSettings.model_fields),
         ),
     ]
 

@@ -135,6 +135,8 @@ class Context:
     """Whether the request asked what it cost."""
     webhooks: Any = None
     """Who keeps the partner webhooks (``resolvers.webhooks.Webhooks``); None where there are none."""
+    writes: Any = None
+    """Who keeps the writes (``resolvers.mutations.Writes``); None where none are taken."""
     price: Price | None = None
     """What the operation may cost, reckoned before it asks for anything; only where somebody wants to know."""
     unplanned: str | None = None

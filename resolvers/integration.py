@@ -1,9 +1,17 @@
 """Events, transactions and exceptions: the shape they have, and the fields that show them once they are kept."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from aiodataloader import DataLoader
 from strawberry.types import Info
 
 from resolvers.common import SYSTEM
+from resolvers.context import Context
 from resolvers.edges import Edge, Function, expose
+from resolvers.freshness import at
+from resolvers.ids import encode
 from resolvers.timelines import subject, timeline
 from schema.commerce import SalesOrderLine
 from schema.integration import (
@@ -16,14 +24,30 @@ from schema.integration import (
 )
 from schema.production import ProductionOrder
 
-NO_TRANSACTIONS = "This gateway routes no writes yet, so it has no transactions to show."
+_BY_ORDER = "transactions by order"
 NO_EXCEPTIONS = "This gateway records no exceptions yet."
 NO_PROMISES = "This gateway computes no availability promises yet."
 
 
 async def transactions(row: ProductionOrder, info: Info) -> list[IntegrationTransaction] | None:
-    """Writes on the order on their way to their owners; null while nothing keeps them (see sources)."""
-    return None
+    """Writes on the order and its operations on their way to their owners, the newest first."""
+    ctx: Context = info.context
+    at(info).loaders.unsteady()
+    ctx.bounds.collects, ctx.momentary = False, True
+    if ctx.writes is None:
+        return []
+    loader = ctx.memo.get(_BY_ORDER)
+    if loader is None:
+        loader = ctx.memo[_BY_ORDER] = DataLoader(partial(_of_orders, ctx.writes.of_subjects))
+    found: list[IntegrationTransaction] = await asyncio.shield(loader.load(encode(row)))
+    return found
+
+
+async def _of_orders(
+    ask: Callable[[list[str]], Awaitable[dict[str, list[IntegrationTransaction]]]], ids: list[str]
+) -> list[list[IntegrationTransaction]]:
+    found = await ask(ids)
+    return [found[id] for id in ids]
 
 
 async def exceptions(row: ProductionOrder, info: Info) -> list[IntegrationException] | None:

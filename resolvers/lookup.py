@@ -14,6 +14,7 @@ from resolvers.sourcing import failure
 from schema.base import KEYS, KeyMatch, MatchRule, Plant, is_scoped, split_key
 from schema.commerce import Party, PurchaseOrder, SalesOrder
 from schema.errors import FreshnessNotMet, RequestError
+from schema.integration import IntegrationTransaction
 from schema.logistics import Shipment
 from schema.matching import Matching
 from schema.material import Item, Lot
@@ -44,6 +45,8 @@ KINDS: dict[str, type] = {
 
 async def found(info: Info, cls: type[T], key: str) -> T | None:
     """The row of a canonical key; None where no system knows it or none could be asked (see the extensions)."""
+    if cls is IntegrationTransaction:
+        return cast("T | None", await _kept(info, key))
     answer: Answer[T] = await at(info).one(cls, key)
     missed(info, cls, answer)
     return answer.value
@@ -56,7 +59,8 @@ async def found_set(info: Info, wanted: Mapping[int, tuple[type, str]]) -> dict[
     """
     loads = at(info)
     by_class: dict[type, dict[str, None]] = {}
-    for cls, key in wanted.values():
+    kept = {n: await _kept(info, key) for n, (cls, key) in wanted.items() if cls is IntegrationTransaction}
+    for cls, key in [place for number, place in wanted.items() if number not in kept]:
         by_class.setdefault(cls, {})[key] = None
     answers: dict[tuple[type, str], Answer[Any]] = {}
     for cls, keys in by_class.items():
@@ -64,7 +68,21 @@ async def found_set(info: Info, wanted: Mapping[int, tuple[type, str]]) -> dict[
         for key, answer in zip(keys, several, strict=True):
             missed(info, cls, answer)
             answers[cls, key] = answer
-    return {number: _placed(loads, answers[place], number) for number, place in wanted.items()}
+    return {
+        number: kept[number] if number in kept else _placed(loads, answers[place], number)
+        for number, place in wanted.items()
+    }
+
+
+async def _kept(info: Info, key: str) -> IntegrationTransaction | None:
+    """A write that the gateway keeps; how it stands is only true now."""
+    ctx: Context = info.context
+    at(info).loaders.unsteady()
+    ctx.bounds.collects, ctx.momentary = False, True
+    found: IntegrationTransaction | None = None
+    if ctx.writes is not None:
+        found = await ctx.writes.transaction(key)
+    return found
 
 
 def _placed(loads: Loads, answer: Answer[Any], number: int) -> Any:

@@ -6,7 +6,7 @@ from resolvers.checkpoints import CHECKPOINT_LOADS, CHECKPOINT_NEEDS, checkpoint
 from resolvers.common import SYSTEM, keys_of
 from resolvers.edges import Edge, Fact, Function, expose
 from resolvers.freshness import at
-from resolvers.integration import NO_EXCEPTIONS, NO_TRANSACTIONS, ORDER_FIELDS
+from resolvers.integration import NO_EXCEPTIONS, ORDER_FIELDS
 from resolvers.loaders import Answer
 from resolvers.sourcing import sources
 from resolvers.statuses import operation_status, order_status, status_basis
@@ -37,7 +37,6 @@ from schema.quality import QualityHold, QualityInspection
 
 ORDER = ("plant", "number")
 ABSENT = {
-    "transactions": NO_TRANSACTIONS,
     "exceptions": NO_EXCEPTIONS,
 }
 OWNERS = ("planning", "execution", "posting", "holds")

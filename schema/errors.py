@@ -84,6 +84,10 @@ class SourceUnavailable(SourceError):
     retryable = True
 
 
+class SourceNotReached(SourceUnavailable):
+    """There was no connection at all: the system surely got nothing of the request."""
+
+
 class SourceTimeout(SourceError):
     """No answer within the deadline."""
 

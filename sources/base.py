@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from schema.base import KEYS, SourceOutcome
 from schema.matching import Unmatched
+from sources.commands import CommandPort
 from sources.events import Message, Told
 from sources.references import KINDS
 from sources.settings import SystemConfig
@@ -323,6 +324,10 @@ class Source(ABC):
     def searches(self) -> Sequence[Search]:
         """The lists it offers."""
         return [Search(name, m.parts, fetch, **m.options) for name, m, fetch in self._marked() if m.search]
+
+    def commands(self) -> Sequence[CommandPort]:
+        """The commands that it takes."""
+        return ()
 
     def _marked(self) -> list[tuple[str, _Mark, Callable[..., Awaitable[Any]]]]:
         found = []

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from schema.base import CircuitState, Plant, SourceSystem, SystemKind, is_scoped
+from schema.base import KEYS, CircuitState, Plant, SourceSystem, SystemKind, is_scoped
 from schema.commerce import PurchaseOrder, PurchaseOrderLine, SupplierCommit
 from schema.equipment import MaintenanceOrder, WorkCenter
 from schema.errors import ConfigError
@@ -204,6 +204,11 @@ class Catalog:
             if plant is None or plant in self.plants:
                 self._routes[place] = tiers
         return tiers
+
+    def provider(self, system: str, cls: type) -> Provider | None:
+        """How one system tells of a class, by the first of its keys; None where it does not."""
+        found = self._providers.get((cls, next(iter(KEYS[cls]))), ())
+        return next((provider for provider in found if provider.system == system), None)
 
     def listers(self, cls: type, plants: Iterable[str] = ()) -> Listers:
         """The systems that list a class, in tiers of precedence, for the plants named (none: all)."""

@@ -122,6 +122,10 @@ class Guard:
 
         return await self._call(search.name, query.lane, query.deadline, fetch)
 
+    async def once(self, name: str, lane: Lane, deadline: float, call: Callable[[float], Awaitable[T]]) -> T:
+        """One attempt at what must not be tried again by itself: a write. Raises ``SourceError``."""
+        return await self._attempt(name, lane, min(deadline, self._clock() + self._timeout), call)
+
     def health(self) -> Health:
         """How the system looks from here, without asking it."""
         circuit, record = self._circuit.state, self._record

@@ -22,6 +22,7 @@ from yarl import URL
 from schema.errors import (
     ConfigError,
     SourceForbidden,
+    SourceNotReached,
     SourceRefused,
     SourceThrottled,
     SourceTimeout,
@@ -166,7 +167,10 @@ class _Wire:
                 raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The client's own text may hold the URL with its query: only the kind of failure is told.
-            raise SourceUnavailable(f"{self._code} is not reachable: {type(error).__name__}") from error
+            connected = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL)
+            raise (SourceUnavailable if connected else SourceNotReached)(
+                f"{self._code} is not reachable: {type(error).__name__}"
+            ) from error
         return Answer(response.status, headers, body)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:

@@ -90,6 +90,11 @@ class CrosswalkLayer:
         words = self._words(system)
         return theirs if words is None else words.inward(kind, theirs)
 
+    def theirs(self, system: str, kind: type, key: str) -> str | None:
+        """Our key as the system is asked by it; None where its key of that look is another thing's."""
+        words = self._words(system)
+        return key if words is None else words.outward(kind, key)
+
     def _words(self, code: str) -> Translation | None:
         """What there is to translate for a system at this moment; None for most."""
         side = self._table().sides.get(code)

@@ -21,12 +21,12 @@ from gateway.epcis.documents import SUBSCRIPTION
 from gateway.events.log import EventLogDown, ResyncRequired
 from gateway.request import GraphQLRequest
 from gateway.subscribing import LAST_EVENT_ID, Payload, Subscribing, SubscriptionEnded, SubscriptionRefused
+from gateway.threads import in_thread
 from gateway.webhooks.messages import Writer
 from gateway.webhooks.retrying import Rule, after, health
 from gateway.webhooks.sending import Outcome, Sender
 from gateway.webhooks.signing import Secrets
 from gateway.webhooks.store import Hook, Message, WebhookStore
-from gateway.webhooks.threads import finished
 from schema.errors import SourceError, SourceThrottled, SourceTimeout, SourceUnavailable
 from schema.webhooks import WebhookFormat, WebhookState
 
@@ -102,7 +102,7 @@ class Courier:
                 await task
             await self._stop(list(self._runs))
             await self.sender.close()
-            await finished(partial(self.store.let_go, self._worker))
+            await in_thread(partial(self.store.let_go, self._worker))
 
     def look(self) -> None:
         """A webhook has changed: look now, not when it is time."""
@@ -125,7 +125,7 @@ class Courier:
 
     async def _round(self) -> None:
         """Take over what nobody runs, begin anew what was changed, stop what is no longer ours."""
-        hooks = await finished(partial(self.store.hold, self._worker, self.clock(), self._held))
+        hooks = await in_thread(partial(self.store.hold, self._worker, self.clock(), self._held))
         ours = {hook.number: hook for hook in hooks}
         over = [
             number
@@ -213,7 +213,7 @@ class Run:
                     seq += 1
                     messages.append(_message(hook, result, seq, body, now))
             cursor = next((one.cursor for one in reversed(results) if one.cursor is not None), hook.cursor)
-            if not await finished(partial(self._store.keep, hook, messages, cursor)):
+            if not await in_thread(partial(self._store.keep, hook, messages, cursor)):
                 raise _Over
             if messages:
                 self._news.set()
@@ -222,7 +222,7 @@ class Run:
     async def _space(self) -> None:
         """Wait while too many messages are kept already; meanwhile the event log keeps what comes."""
         while True:
-            counts = await finished(partial(self._store.counts, [self._hook.number]))
+            counts = await in_thread(partial(self._store.counts, [self._hook.number]))
             if (
                 sum(count for (_, state), count in counts.items() if state in ("PENDING", "RETRYING"))
                 < MOST_WAITING
@@ -237,7 +237,7 @@ class Run:
         while True:
             self._news.clear()
             most = AT_ONCE if self._hook.state is WebhookState.ACTIVE else 1
-            due = await finished(partial(self._store.due, self._hook.number, courier.clock(), most))
+            due = await in_thread(partial(self._store.due, self._hook.number, courier.clock(), most))
             if not due:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(courier.look_seconds):
@@ -246,7 +246,7 @@ class Run:
             outcomes = await asyncio.gather(*[self._send(message) for message in due])
             now = courier.clock()
             pairs = list(zip(due, outcomes, strict=True))
-            await finished(
+            await in_thread(
                 partial(
                     self._store.settle,
                     [after(message, outcome, now, courier.rule) for message, outcome in pairs],
@@ -271,7 +271,7 @@ class Run:
             noted["last_delivered_at"] = now
         if not noted:
             return
-        await finished(partial(self._store.note, self._hook.number, **noted))
+        await in_thread(partial(self._store.note, self._hook.number, **noted))
         state = WebhookState(str(noted.get("state", self._hook.state.value)))
         since = noted.get("failing_since", self._hook.failing_since)
         reason = noted.get("reason", self._hook.reason)
@@ -286,7 +286,7 @@ class Run:
             raise _Over
 
     async def _end(self, state: WebhookState, reason: str) -> None:
-        await finished(partial(self._store.note, self._hook.number, state=state.value, reason=reason[:500]))
+        await in_thread(partial(self._store.note, self._hook.number, state=state.value, reason=reason[:500]))
         self._say(reason)
         raise _Over
 

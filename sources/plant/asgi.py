@@ -92,12 +92,13 @@ Handler = Callable[[Request], Response]
 
 @dataclass(slots=True)
 class Route:
-    """A method, a path with `{name}` parts, and the function that answers it."""
+    """A method, a path with `{name}` parts, and the function that answers it; `write`: it changes the world."""
 
     method: str
     path: str
     handler: Handler
     token: bool = False
+    write: bool = False
 
 
 class System:
@@ -155,12 +156,45 @@ class System:
         if knobs.outage == "drop":
             await _send_part(send, Response(200), b"", 64)
             return
-        response = self._trouble(self.answer(request))
+        word = knobs.write_trouble if self._writes(request) else ""
+        if word == "hang":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        if word == "reset":
+            await _send_part(send, Response(200), b"", 64)
+            return
+        response = (
+            self._written(request, word) if self._writes(request) else self._trouble(self.answer(request))
+        )
+        if word == "hang_after":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        if word == "reset_after":
+            await _send_part(send, Response(200), b"", 64)
+            return
         body = b'{"truncated": [1, 2,' if knobs.garbage else response.encoded()
         if knobs.half_closed:
             await _send_part(send, response, body[: len(body) // 2], len(body))
         else:
             await _send_body(send, response, body, knobs.slow_body / 1000)
+
+    def _writes(self, request: Request) -> bool:
+        exact = self._exact.get((request.method, request.path))
+        routes = [exact] if exact else [r for r, pattern in self._patterns if pattern.fullmatch(request.path)]
+        return any(route.write and route.method == request.method for route in routes)
+
+    def _written(self, request: Request, word: str) -> Response:
+        """The answer to a write. Trouble keeps it from being carried out, unless its name says after."""
+        ill = self._trouble(Response(200))
+        if word in ("429", "500"):
+            ill = self._refuse(Refusal(int(word), "not now"))
+            ill.headers["Retry-After"] = "1"
+        if ill.status != 200:
+            return ill
+        response = self.answer(request)
+        return self._refuse(Refusal(500, "internal error")) if word == "500_after" else response
 
     def _trouble(self, response: Response) -> Response:
         knobs = self.knobs

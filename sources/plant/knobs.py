@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 OUTAGES = ("", "503", "drop", "hang")
+WRITE_TROUBLES = ("", "429", "500", "500_after", "hang", "hang_after", "reset", "reset_after", "refuse")
 
 
 class KnobError(ValueError):
@@ -22,6 +23,9 @@ class Knobs:
     spreads the body over that many milliseconds; `half_closed` closes after half the body; `error_500`
     answers with the vendor's internal error.
 
+    `write_trouble` is what becomes of a write: 429 or 500, no answer ("hang"), a closed connection ("reset"), each before
+    it is carried out, or after where the word says so; "refuse" is the vendor's own refusal with status 200.
+
     Of the messages it sends: `tell_twice` sends every one twice, `tell_shuffled` so many at a time in another order,
     `tell_nothing` keeps them until it is over.
     """
@@ -34,6 +38,7 @@ class Knobs:
     slow_body: int = 0
     half_closed: bool = False
     error_500: bool = False
+    write_trouble: str = ""
     tell_twice: bool = False
     tell_shuffled: int = 0
     tell_nothing: bool = False
@@ -48,6 +53,9 @@ class Knobs:
                 raise KnobError(f"knob {name!r} takes {kinds[name].__name__}, not {value!r}")
             if name == "outage" and value not in OUTAGES:
                 raise KnobError(f"knob 'outage' takes one of {', '.join(map(repr, OUTAGES))}, not {value!r}")
+            if name == "write_trouble" and value not in WRITE_TROUBLES:
+                words = ", ".join(map(repr, WRITE_TROUBLES))
+                raise KnobError(f"knob 'write_trouble' takes one of {words}, not {value!r}")
         for name, value in changes.items():
             setattr(self, name, value)
 

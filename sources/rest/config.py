@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from sources.http import HttpConfig
+from sources.rest.command_spec import CommandSpec
 from sources.rest.spec import EventSpec, Model, RowSpec, UnitSpec
 from sources.spelling import Spelling
 
@@ -207,6 +208,7 @@ class RestConfig(HttpConfig):
     reads: dict[str, ReadSpec] = Field(description="What can be asked by keys.")
     searches: dict[str, SearchSpec] = Field(default={}, description="What can be listed.")
     events: dict[str, EventSpec] = Field(default={}, description="What its messages say.")
+    commands: dict[str, CommandSpec] = Field(default={}, description="What can be written, by action.")
 
     @field_validator("time_zone")
     @classmethod

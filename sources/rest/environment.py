@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from schema.base import Provenance
 from schema.errors import ConfigError
+from sources.rest.config import RestConfig
+from sources.rest.spec import UnitSpec
 from sources.spelling import Spelling
 
 log = logging.getLogger("crossdock.mapping")
@@ -92,3 +94,20 @@ class Environment:
         """Refuse the configuration, naming the place."""
         known = f"; there are {', '.join(sorted(choices)) or 'none'}" if choices is not None else ""
         raise ConfigError(f"systems.{self.system}.{place}: {message}{known}")
+
+
+def environment(config: RestConfig, reference: bool = False) -> Environment:
+    """What the mappings of a system share."""
+    units = {
+        written: (unit.unit, unit.factor) if isinstance(unit, UnitSpec) else (unit, "1")
+        for written, unit in config.units.items()
+    }
+    return Environment(
+        system=config.code,
+        zone=None if config.time_zone is None else ZoneInfo(config.time_zone),
+        plant=config.plants[0] if len(config.plants) == 1 else None,
+        units=units,
+        codes=config.codes,
+        spellings=config.spellings,
+        reference=reference,
+    )

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, NamedTuple
-from zoneinfo import ZoneInfo
 
 from schema.base import KEYS
 from schema.errors import (
@@ -18,13 +17,15 @@ from schema.errors import (
     SourceUnavailable,
 )
 from sources.base import Batch, Bundle, Page, Part, Query, Read, Search, Source
+from sources.commands import CommandPort
 from sources.events import Message, Told
 from sources.http import Pairs, Transport
 from sources.references import KINDS, referred
 from sources.rest.assemble import Cells, Shape, Trouble, assemble_page, assemble_typed_page
 from sources.rest.client import Payload, RestClient
+from sources.rest.commands import command_ports
 from sources.rest.config import ReadSpec, RestConfig, SearchSpec
-from sources.rest.environment import Environment, Getter
+from sources.rest.environment import Getter, environment
 from sources.rest.events import Events
 from sources.rest.filters import Filters
 from sources.rest.keys import Call, calls, check_words, encoded, filled_body, key_parts, put, wanted_params
@@ -32,7 +33,6 @@ from sources.rest.mapping import Maker, compile_row
 from sources.rest.paging import Pager, Turn, below, turn
 from sources.rest.parts import link, parse_part
 from sources.rest.paths import compile_rows
-from sources.rest.spec import UnitSpec
 from sources.rest.typed import Typed, typed
 from sources.settings import SystemConfig
 from sources.spelling import KeySpelling, Spelling
@@ -58,6 +58,7 @@ class Rest(Source):
         self._reads = {name: _Reading(self, name, spec) for name, spec in config.reads.items()}
         self._searches = {name: _Searching(self, name, spec) for name, spec in config.searches.items()}
         self._events = Events(config.events, self.env)
+        self._commands = command_ports(config.commands, self.env, self.client, config.error_message)
 
     @property
     def unmapped(self) -> frozenset[tuple[str, str]]:
@@ -75,6 +76,10 @@ class Rest(Source):
     def told(self, message: Message) -> Sequence[Told] | None:
         """What a message says by ``events`` of the table."""
         return self._events.told(message)
+
+    def commands(self) -> Sequence[CommandPort]:
+        """The commands of the table."""
+        return self._commands
 
     def clock_skew_ms(self) -> int | None:
         """What the dates of its answers tell."""
@@ -124,23 +129,6 @@ class Rest(Source):
         if name not in self._rows:
             self.env.fail(place, f"row {name!r} is not in [systems.{self.code}.rows]", self._rows)
         return self._rows[name]
-
-
-def environment(config: RestConfig, reference: bool = False) -> Environment:
-    """What the mappings of a system share."""
-    units = {
-        written: (unit.unit, unit.factor) if isinstance(unit, UnitSpec) else (unit, "1")
-        for written, unit in config.units.items()
-    }
-    return Environment(
-        system=config.code,
-        zone=None if config.time_zone is None else ZoneInfo(config.time_zone),
-        plant=config.plants[0] if len(config.plants) == 1 else None,
-        units=units,
-        codes=config.codes,
-        spellings=config.spellings,
-        reference=reference,
-    )
 
 
 class _Calling:

@@ -24,6 +24,7 @@ from typing import Any
 from sources.plant.asgi import App, Refusal, Request, Response, Route, Row, System
 from sources.plant.dialects.common import Access, Rows, limited, number, pairs
 from sources.plant.dialects.mes_view import LotQuestion, MesView, Question
+from sources.plant.dialects.mes_zwo_writes import Writes
 from sources.plant.knobs import Knobs
 from sources.plant.world.material import Lot, LotKey, Movement, Place
 from sources.plant.world.motion import RETURN
@@ -289,7 +290,9 @@ def paged(request: Request, things: list[Any], row: Callable[[Any], Row]) -> Res
 
 def make_app(world: World, knobs: Knobs) -> App:
     """The Zwolle MES as an ASGI application."""
-    return System(world, knobs, Zwolle(world).routes(), _check, _refuse)
+    zwolle = Zwolle(world)
+    writes = Writes(world, zwolle.view, lambda: knobs.write_trouble == "refuse")
+    return System(world, knobs, [*zwolle.routes(), *writes.routes()], _check, _refuse)
 
 
 def _check(request: Request) -> None:

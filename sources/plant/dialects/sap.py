@@ -18,6 +18,7 @@ from sources.plant.dialects import sap_logistics, sap_material, sap_orders
 from sources.plant.dialects.common import Access, limited
 from sources.plant.dialects.odata import Filter
 from sources.plant.dialects.sap_words import EntitySet
+from sources.plant.dialects.sap_writes import Writes
 from sources.plant.knobs import Knobs
 from sources.plant.world.world import World
 
@@ -35,6 +36,7 @@ def make_app(world: World, knobs: Knobs) -> App:
         routes.append(Route("GET", f"{ROOT}/{entity.path}", query.many))
         routes.append(Route("GET", f"{ROOT}/{entity.path}('{{key}}')", query.one))
     routes.append(Route("GET", f"{ROOT}/$ping", lambda request: Response(200, {"d": {"status": "OK"}})))
+    routes += Writes(world, lambda: knobs.write_trouble == "refuse").routes(ROOT)
     return System(world, knobs, routes, _check, _refuse)
 
 

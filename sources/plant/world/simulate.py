@@ -28,13 +28,13 @@ def start(world: World) -> None:
     begin = world.clock.start
     for n, order in enumerate(world.orders.values()):
         if order.state == IN_PROGRESS:
-            _again(world, begin + timedelta(minutes=5 + n % 20), order)
+            again(world, begin + timedelta(minutes=5 + n % 20), order)
         elif order.state == RELEASED:
             late = order.planned_start < begin
-            _begin_at(world, order, begin + timedelta(hours=4) if late else order.planned_start)
+            begin_at(world, order, begin + timedelta(hours=4) if late else order.planned_start)
         elif order.state == CREATED:
             due = max(order.planned_start - timedelta(days=1), begin + timedelta(hours=1))
-            world.plan(due, partial(_release, world, order))
+            world.plan(due, partial(release_order, world, order))
     held = [hold for hold in world.holds.values() if hold.state == "ENFORCED" and hold.scope == "LOT"]
     for n, hold in enumerate(held):
         world.plan(begin + timedelta(minutes=30 + 55 * n), partial(_let_go, world, hold))
@@ -50,20 +50,24 @@ def _let_go(world: World, hold: Hold, now: datetime) -> None:
     world.tell("hold", hold, now)
 
 
-def _again(world: World, at: datetime, order: Order) -> None:
+def again(world: World, at: datetime, order: Order) -> None:
+    """An order under way is reported on next at a time."""
     world.plan(at, partial(_report, world, order))
 
 
-def _begin_at(world: World, order: Order, at: datetime) -> None:
+def begin_at(world: World, order: Order, at: datetime) -> None:
+    """A released order starts at a time."""
     world.plan(at, partial(_begin, world, order))
 
 
-def _release(world: World, order: Order, now: datetime) -> None:
+def release_order(world: World, order: Order, now: datetime) -> None:
     """A created order is released: it gets its output lot and will start as planned."""
+    if order.state != CREATED:
+        return
     release(order, now)
     letter = LETTERS[order.plant]
     add_output(world, order, f"{letter}{area_of(world, order)}-0{int(order.number) % 5 + 1}-01")
-    _begin_at(world, order, order.planned_start)
+    begin_at(world, order, order.planned_start)
     world.tell("order", order, now)
 
 
@@ -73,6 +77,8 @@ def _lag(world: World) -> timedelta:
 
 def _begin(world: World, order: Order, now: datetime) -> None:
     """A released order starts: what is missing is brought to the line."""
+    if order.state != RELEASED:
+        return
     order.state, order.actual_start = IN_PROGRESS, now
     line = line_side(order.operations[0].work_center)
     for component in order.components:
@@ -84,7 +90,7 @@ def _begin(world: World, order: Order, now: datetime) -> None:
         link(world, order, lot, component.required)
     order.operations[0].actual_start = now
     world.tell("started", order, now)
-    _again(world, now + timedelta(minutes=15), order)
+    again(world, now + timedelta(minutes=15), order)
 
 
 def _report(world: World, order: Order, now: datetime) -> None:
@@ -106,7 +112,7 @@ def _report(world: World, order: Order, now: datetime) -> None:
     if operation.status == "COMPLETED":
         world.tell("ended", order, now, operation)
     if order.operations[-1].status != "COMPLETED":
-        _again(world, now + timedelta(minutes=25), order)
+        again(world, now + timedelta(minutes=25), order)
 
 
 def _use(world: World, order: Order, share: Decimal, now: datetime) -> None:

@@ -10,9 +10,9 @@ from gateway.cautions import warnings_of
 from gateway.config import Settings, load_settings
 from gateway.epcis.documents import SUBSCRIPTION
 from gateway.problems import SettingsError
+from gateway.threads import in_thread
 from gateway.tomlfile import TomlFile
 from gateway.webhooks.service import as_format
-from gateway.webhooks.threads import finished
 from resolvers.webhooks import Wanted
 from schema.errors import RequestError
 from schema.webhooks import WebhookFormat
@@ -72,7 +72,7 @@ async def test_work_that_is_given_up_is_over_first() -> None:
         go.wait(10)
         over.set()
 
-    task = asyncio.create_task(finished(work))
+    task = asyncio.create_task(in_thread(work))
     await asyncio.to_thread(begun.wait, 10)
     task.cancel()
     await asyncio.sleep(0.05)
