@@ -42,8 +42,11 @@ $(SUITES): uv.lock tests/conformance/suites.py | $(UV)
 	.cache/uv/bin/python tests/conformance/suites.py
 	@touch $@
 
+# What waits more than it works (brokers, receivers, processes that are killed) runs beside the rest.
+BESIDE := tests/e2e/brokers tests/e2e/webhooks tests/e2e/streams tests/contract/test_writes_killed.py
+
 test: $(READY) $(SUITES)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests.beside $(BESIDE) -- $(ARGS)
 
 # What runs in seconds, without processes of its own.
 fast: $(READY)

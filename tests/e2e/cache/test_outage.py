@@ -128,7 +128,7 @@ def test_a_dead_system_is_spoken_for_and_comes_back(mes: Watched) -> None:
     assert said["ageSeconds"] + 1 >= MAX_AGE + AGING
     source = mes.source(order)
     assert source["outcome"] == "STALE"
-    assert abs(datetime.fromisoformat(source["lastGoodAt"]).timestamp() - read) < 0.01
+    assert abs(datetime.fromisoformat(source["lastGoodAt"]).timestamp() - read) < 0.25
     assert "MES_KAS" in source["message"]
     until(read, MAX_AGE + ERROR + 0.1)
     order = mes.order()
