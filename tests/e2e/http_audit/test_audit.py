@@ -1,8 +1,6 @@
-"""GraphQL over HTTP, audited: the specification's list in Python always, the npm suite where npm is installed."""
+"""GraphQL over HTTP, audited: the specification's list in Python, and the npm suite."""
 
 import json
-import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.node import installed, said
+
 HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache" / "npm"
 PACKAGES = ("graphql-http@1.22.4", "graphql@16.11.0")
 AUDITS = 60
 GRAPHQL = "application/graphql-response+json"
@@ -114,27 +113,9 @@ def test_the_specification_is_kept(endpoint: str, audit: Audit) -> None:
         assert ("data" in response.json(), "errors" in response.json()) == (audit.data, not audit.data)
 
 
-def installed() -> Path:
-    """The folder with the npm package, installed once and kept."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    if not (CACHE / "node_modules" / "graphql-http" / "package.json").exists():
-        (CACHE / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        done = subprocess.run(command, cwd=CACHE, capture_output=True, text=True, timeout=100, check=False)
-        if done.returncode:
-            pytest.skip(
-                f"npm cannot install graphql-http; the list above has run. npm says: {done.stderr[-300:]}"
-            )
-    return CACHE
-
-
-if shutil.which("npm") and shutil.which("node"):
-
-    def test_the_npm_audits_pass(endpoint: str) -> None:
-        """Every audit of the reference suite is answered ok."""
-        command = ["node", str(HERE / "audit.mjs"), str(installed()), endpoint]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        results = [json.loads(line) for line in done.stdout.splitlines()]
-        assert [r for r in results if r["status"] != "ok"] == []
-        assert len(results) == AUDITS
+def test_the_npm_audits_pass(endpoint: str) -> None:
+    """Every audit of the reference suite is answered ok."""
+    packages = installed("audit", PACKAGES)
+    results = [json.loads(line) for line in said(HERE / "audit.mjs", str(packages), endpoint).splitlines()]
+    assert [r for r in results if r["status"] != "ok"] == []
+    assert len(results) == AUDITS

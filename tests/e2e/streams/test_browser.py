@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.subscribing import Payload
-from tests.e2e.streams.npm import Heard, installed, running
+from tests.e2e.streams.hearing import Heard, running
 from tests.graph.streams.served import served
+from tests.node import installed
 
 PACKAGES = ("@sparticuz/chromium@147.0.0", "puppeteer-core@24.43.1")
 FEED = "subscription { feed }"
@@ -18,7 +19,7 @@ FEED = "subscription { feed }"
 @pytest.fixture(scope="module")
 def folder() -> Path:
     """The folder with the browser, which comes inside an npm package."""
-    return installed("npm-browser", PACKAGES)
+    return installed("browser", PACKAGES)
 
 
 @contextmanager

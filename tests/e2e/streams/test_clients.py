@@ -13,8 +13,9 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from gateway.subscribing import Payload
-from tests.e2e.streams.npm import Heard, installed, running
+from tests.e2e.streams.hearing import Heard, running
 from tests.graph.streams.served import TICKS, Served, served
+from tests.node import installed
 
 PACKAGES = (
     "graphql@16.11.0",
@@ -32,7 +33,7 @@ FEED = "subscription { feed }"
 @pytest.fixture(scope="module")
 def folder() -> Path:
     """The folder with the npm packages."""
-    return installed("npm-streams", PACKAGES)
+    return installed("streams", PACKAGES)
 
 
 @pytest.fixture(scope="module")

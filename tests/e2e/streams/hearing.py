@@ -1,8 +1,7 @@
-"""Programs of node: npm's packages installed once, and what a process says line by line."""
+"""What a program of node says, line by line."""
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,27 +10,9 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import pytest
+from tests.node import NODE
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache"
-
-
-def installed(name: str, packages: tuple[str, ...]) -> Path:
-    """The folder with these packages; the test is skipped where they cannot be had."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("there is no node here")
-    folder = CACHE / name
-    folder.mkdir(parents=True, exist_ok=True)
-    done = folder / "node_modules" / ".installed"
-    if not done.exists() or done.read_text() != repr(packages):
-        (folder / "package.json").write_text('{"private": true}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110, check=False)
-        if result.returncode:
-            pytest.skip(f"npm cannot install {packages}: {result.stderr[-300:]}")
-        done.write_text(repr(packages))
-    return folder
 
 
 class Heard:
@@ -81,7 +62,7 @@ def running(script: str, *arguments: str, patience: float = 0) -> Iterator[Heard
     """A program in a process of its own."""
     environment = {**os.environ, "NODE_NO_WARNINGS": "1"}
     process = subprocess.Popen(
-        ["node", str(HERE / script), *arguments],
+        [NODE, str(HERE / script), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
