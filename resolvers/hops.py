@@ -212,8 +212,7 @@ class Hop:
         keys, asked, done = self._next
         self._next = None
         # What the same payload brings along for other fields is on its way too: they wait instead of asking again.
-        types = frozenset([part.type for part in self._provider.read.parts])
-        wants = frozenset(asked | (types & self._bounds.selected))
+        wants = frozenset(asked | (self._provider.read.types & self._bounds.selected))
         for cls in wants:
             known, flying = self._memo.setdefault(cls, {}), self._inflight.setdefault(cls, {})
             for key in keys:

@@ -208,12 +208,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A batched read. ``max_keys`` is the most the system takes in one call."""
+    """A batched read. ``max_keys`` is the most the system takes in one call, ``types`` are the classes of its parts."""
 
     name: str
     parts: tuple[Part, ...]
     fetch: Callable[[Batch], Awaitable[Bundle]]
     max_keys: int = 100
+    types: frozenset[type] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", frozenset([part.type for part in self.parts]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ body, takes one secret and five minutes; this is the same in bytes, for several 
 """
 
 import binascii
-import hashlib
 import hmac
 import time
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -94,13 +93,6 @@ def gatekeeper(code: str, config: IngestConfig, clock: Callable[[], float] = tim
             )
         keys.append(key)
     return Gatekeeper(config, tuple(keys), clock)
-
-
-def standard_headers(key: bytes, id: str, at: int, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks for a message, as its sender makes them."""
-    signature = hmac.digest(key, b".".join((id.encode(), str(at).encode(), body)), hashlib.sha256)
-    signed = f"v1,{b64encode(signature).decode()}"
-    return {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": signed}
 
 
 def _decoded(text: str, encoding: str) -> bytes:

@@ -1,20 +1,20 @@
 """A gateway that takes messages, over real HTTP: the small systems of the unit tests, known in several ways."""
 
 import base64
-import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
+from standardwebhooks import Webhook
 
 from gateway.app import create_app
 from gateway.config import Settings, load_settings
-from gateway.events.signatures import standard_headers
 from gateway.tomlfile import TomlFile
 from tests.serving import serving
 from tests.unit.gateway.events.house import ERP, MES
@@ -68,9 +68,11 @@ class Gateway:
     def signed(self, body: Any, id: str, **headers: str) -> httpx2.Response:
         """Post a body that is signed as Standard Webhooks are."""
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
+        now = datetime.now(UTC)
         made = {
-            name.replace("-", "_"): one
-            for name, one in standard_headers(KEY, id, int(time.time()), raw).items()
+            "webhook_id": id,
+            "webhook_timestamp": str(int(now.timestamp())),
+            "webhook_signature": Webhook(KEY).sign(id, now, raw.decode()),
         }
         return self.send("MES", raw, **{**made, **headers})
 
