@@ -245,15 +245,14 @@ class Run:
                 continue
             outcomes = await asyncio.gather(*[self._send(message) for message in due])
             now = courier.clock()
-            pairs = list(zip(due, outcomes, strict=True))
-            await in_thread(
-                partial(
-                    self._store.settle,
-                    [after(message, outcome, now, courier.rule) for message, outcome in pairs],
-                )
-            )
+            settled = [
+                after(message, outcome, now, courier.rule)
+                for message, outcome in zip(due, outcomes, strict=True)
+            ]
+            noted = self._fares(outcomes, now)
+            await in_thread(partial(self._store.settle, self._hook, settled, noted))
             self._room.set()
-            await self._note(outcomes, now)
+            self._noted(noted)
 
     async def _send(self, message: Message) -> Outcome:
         hook, courier = self._hook, self._courier
@@ -263,15 +262,14 @@ class Run:
         headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
         return await courier.sender.send(hook.url, headers, message.body)
 
-    async def _note(self, outcomes: Sequence[Outcome], now: float) -> None:
-        """Write down how the webhook fares. One success among failures is a success: it is there."""
+    def _fares(self, outcomes: Sequence[Outcome], now: float) -> dict[str, object]:
+        """What to write down of the webhook. One success among failures is a success: it is there."""
         outcome = next((one for one in outcomes if one.delivered), outcomes[-1])
         noted = health(self._hook, outcome, now, self._courier.rule)
-        if outcome.delivered:
-            noted["last_delivered_at"] = now
-        if not noted:
-            return
-        await in_thread(partial(self._store.note, self._hook.number, **noted))
+        return noted | ({"last_delivered_at": now} if outcome.delivered else {})
+
+    def _noted(self, noted: Mapping[str, object]) -> None:
+        """Go on as it was written down; raises _Over where the webhook is paused by it."""
         state = WebhookState(str(noted.get("state", self._hook.state.value)))
         since = noted.get("failing_since", self._hook.failing_since)
         reason = noted.get("reason", self._hook.reason)
@@ -286,7 +284,7 @@ class Run:
             raise _Over
 
     async def _end(self, state: WebhookState, reason: str) -> None:
-        await in_thread(partial(self._store.note, self._hook.number, state=state.value, reason=reason[:500]))
+        await in_thread(partial(self._store.note, self._hook, state=state.value, reason=reason[:500]))
         self._say(reason)
         raise _Over
 

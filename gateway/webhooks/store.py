@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Database
@@ -107,10 +107,10 @@ class WebhookStore:
             changed = update(WEBHOOKS).where(WEBHOOKS.c.number == number)
             db.execute(changed.values(**values, version=WEBHOOKS.c.version + 1))
 
-    def note(self, number: str, **values: Any) -> None:
-        """Write down how a webhook fares."""
+    def note(self, hook: Hook, **values: Any) -> None:
+        """Write down how a webhook fares, unless its owner has changed it meanwhile: their word is the last."""
         with self.database.writing() as db:
-            db.execute(update(WEBHOOKS).where(WEBHOOKS.c.number == number).values(**values))
+            db.execute(update(WEBHOOKS).where(_unchanged(hook)).values(**values))
 
     def remove(self, number: str) -> None:
         """Forget a webhook and its messages."""
@@ -139,11 +139,10 @@ class WebhookStore:
         A message that is there already is not kept again.
         """
         with self.database.writing() as db:
-            same = and_(WEBHOOKS.c.number == hook.number, WEBHOOKS.c.version == hook.version)
             last = max([message.seq for message in messages], default=0)
             moved = (
                 update(WEBHOOKS)
-                .where(same)
+                .where(_unchanged(hook))
                 .values(cursor=cursor, seq=func.coalesce(last or None, WEBHOOKS.c.seq))
             )
             if not db.execute(moved).rowcount:
@@ -177,13 +176,15 @@ class WebhookStore:
         with self.database.reading() as db:
             return [_message(row) for row in db.execute(chosen).mappings()]
 
-    def settle(self, messages: Sequence[Message]) -> None:
-        """Write down what became of some messages."""
+    def settle(self, hook: Hook, messages: Sequence[Message], noted: Mapping[str, Any]) -> None:
+        """Write down, in one piece, what became of some messages and how their webhook fares."""
         with self.database.writing() as db:
             for message in messages:
                 row = _message_row(message)
                 del row["body"]
                 db.execute(update(DELIVERIES).where(DELIVERIES.c.number == message.number).values(**row))
+            if noted:
+                db.execute(update(WEBHOOKS).where(_unchanged(hook)).values(**noted))
 
     def messages(
         self, webhook: str, states: Sequence[DeliveryState] = (), before: int | None = None, most: int = 50
@@ -235,6 +236,10 @@ class WebhookStore:
         )
         with self.database.writing() as db:
             return int(db.execute(delete(DELIVERIES).where(old)).rowcount)
+
+
+def _unchanged(hook: Hook) -> ColumnElement[bool]:
+    return and_(WEBHOOKS.c.number == hook.number, WEBHOOKS.c.version == hook.version)
 
 
 def _row(hook: Hook) -> dict[str, Any]:

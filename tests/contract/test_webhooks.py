@@ -276,6 +276,20 @@ async def test_a_receiver_that_is_down_for_long_is_paused_and_said_so(
     assert [number for number in numbers(receiver) if number != 2] == [1, 3]
 
 
+async def test_what_the_owner_says_is_not_overwritten_by_an_attempt_under_way(
+    store: WebhookStore, receiver: Receiver
+) -> None:
+    """Paused while an attempt runs: that it then fails, or succeeds, does not wake the webhook up again."""
+    before = hook(receiver)
+    store.add(before)
+    store.change("h1", state=WebhookState.PAUSED.value, reason="Its owner paused it.")
+    store.settle(before, [], {"state": WebhookState.FAILING.value, "reason": "HTTP 500"})
+    store.note(before, state=WebhookState.ACTIVE.value, reason=None)
+    kept = store.hook("h1")
+    assert kept is not None
+    assert (kept.state, kept.reason) == (WebhookState.PAUSED, "Its owner paused it.")
+
+
 async def test_a_wish_to_wait_is_granted(store: WebhookStore, receiver: Receiver) -> None:
     """Retry-After of a 429 or 503 puts off the next attempt."""
     feed = Feed()
