@@ -1,13 +1,13 @@
 """The port for writes: what the gateway asks a system to do, and what the system may answer.
 
-An adapter offers commands by name: those of ``schema.commands.ACTIONS`` that its system owns, and further steps of
-workflows. ``send`` carries a command out once and says what came of it; it never retries. ``probe`` finds out whether a
-command was carried out, by its key or reference in the system; where there is no probe and the system does not honour
-keys, an outcome that is not known stays so until a person decides.
+An adapter offers commands by name: those of ``schema.commands.ACTIONS`` that its system owns. ``send`` carries a command
+out once and says what came of it; it never retries. ``probe`` finds out whether a command was carried out, by its key or
+reference in the system; where there is no probe and the system does not honour keys, an outcome that is not known stays
+so until a person decides.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 
@@ -43,8 +43,6 @@ class Receipt:
     document: str | None = None
     version: str | None = None
     touches: tuple[str, ...] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
-    """What later steps of a workflow may need of the answer, JSON values by name."""
 
 
 Send: TypeAlias = Callable[[Command], Awaitable[Receipt]]

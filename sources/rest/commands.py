@@ -225,8 +225,6 @@ class _Sending:
             return lambda value: [at(datetime.fromisoformat(value))]
         if kind is Kind.FLAG:
             return lambda value: [spec.true if value else spec.false]
-        if kind is Kind.ROWS:
-            self.env.fail(place, "rows cannot be written by configuration")
         if spec.codes is not None:
             back = {ours: theirs for theirs, ours in self.env.coding(spec.codes, place).items()}
             return lambda value: [self._coded(name, back, value)]

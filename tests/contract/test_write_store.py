@@ -46,7 +46,7 @@ def test_a_write_comes_back_as_it_was_kept(store: WriteStore) -> None:
     """With its receipt, its trouble and its steps."""
     store.accept(write("a"), 0.0)
     [claimed] = store.claim("w", 100, 10, 9)
-    receipt = Receipt(False, "D1", "v2", ("po:P1/2",), {"n": 1})
+    receipt = Receipt(False, "D1", "v2", ("po:P1/2",))
     trouble = Trouble(UserErrorCode.CONFLICT, "no", False, "17", "v1", ("options", "expectedVersion"))
     noted = replace(
         claimed, state=State.ACCEPTED, receipt=receipt, trouble=trouble, unsettled=True, attempts=2
