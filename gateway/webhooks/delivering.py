@@ -34,6 +34,8 @@ log = logging.getLogger("crossdock.webhooks")
 
 HELD_SECONDS = 15.0
 """For how long a worker holds a webhook without saying so again."""
+LAST_SECONDS = 3.0
+"""How long a run that is stopped waits for what it is sending."""
 LOOK_SECONDS = 1.0
 """How often a webhook looks for messages whose time has come, when nobody tells it."""
 AT_ONCE = 16
@@ -243,16 +245,28 @@ class Run:
                     async with asyncio.timeout(courier.look_seconds):
                         await self._news.wait()
                 continue
-            outcomes = await asyncio.gather(*[self._send(message) for message in due])
-            now = courier.clock()
-            settled = [
-                after(message, outcome, now, courier.rule)
-                for message, outcome in zip(due, outcomes, strict=True)
-            ]
-            noted = self._fares(outcomes, now)
-            await in_thread(partial(self._store.settle, self._hook, settled, noted))
-            self._room.set()
-            self._noted(noted)
+            batch = asyncio.ensure_future(self._batch(due))
+            try:
+                await asyncio.shield(batch)
+            except asyncio.CancelledError:
+                # What a receiver has taken is written down, or it would be sent again.
+                await asyncio.wait([batch], timeout=LAST_SECONDS)
+                batch.cancel()
+                await asyncio.gather(batch, return_exceptions=True)
+                raise
+
+    async def _batch(self, due: Sequence[Message]) -> None:
+        """Send messages together, and write down what became of them."""
+        courier = self._courier
+        outcomes = await asyncio.gather(*[self._send(message) for message in due])
+        now = courier.clock()
+        settled = [
+            after(message, outcome, now, courier.rule) for message, outcome in zip(due, outcomes, strict=True)
+        ]
+        noted = self._fares(outcomes, now)
+        await in_thread(partial(self._store.settle, self._hook, settled, noted))
+        self._room.set()
+        self._noted(noted)
 
     async def _send(self, message: Message) -> Outcome:
         hook, courier = self._hook, self._courier
